@@ -1,0 +1,254 @@
+package elfsym
+
+import (
+	"debug/elf"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/probels/probels/internal/wire"
+)
+
+// Addr is a link-time address: what symbols, notes and program headers hold. A
+// running process adds its load bias.
+type Addr uint64
+
+// Offset is a place in a file, in bytes from its start: what the kernel wants
+// for a uprobe. It is a type of its own so that an address is never taken for
+// one; Segments turns one into the other.
+type Offset uint64
+
+// A File is an ELF file that was opened. It is immutable, but for parts that
+// are read when first asked for and then kept, errors included, so it is safe
+// for concurrent use. Everything that it hands out stays valid after Close.
+type File struct {
+	name string // for messages; "" if it came without one
+	r    io.ReaderAt
+	size uint64
+	lim  Limits
+	wire.Layout
+
+	hdr  header
+	segs Segments
+	head []byte // the first bytes of the file, read at Open
+
+	stat   func() (fs.FileInfo, error) // nil if the reader can't tell
+	opened fs.FileInfo
+	closer io.Closer
+
+	sections func() (*sectionTable, error)
+	dynamic  func() (*dynamicTable, error)
+	symtab   func() (*symbolTable, error)
+	dynsym   func() (*symbolTable, error)
+	opd      func() (*opdTable, error)
+	notes    func() []noteArea
+	buildID  func() []byte
+}
+
+// Limits bound what one file may cost. The zero value of a field means its
+// default.
+type Limits struct {
+	// Table is the largest table (section headers, symbol strings, notes) read
+	// into memory at once, in bytes. Symbol tables themselves are read in
+	// windows and don't count. Default 1 GiB; a table is never larger than its
+	// file, so this matters for huge and for sparse files.
+	Table uint64
+
+	// Inflate is the largest size, in bytes, that one compressed section may
+	// inflate to. Default 1 GiB.
+	Inflate uint64
+
+	// Sections is the largest number of section headers. Default 1<<20; a
+	// kernel built with -ffunction-sections has some 100,000.
+	Sections uint64
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Table == 0 {
+		l.Table = 1 << 30
+	}
+	if l.Inflate == 0 {
+		l.Inflate = 1 << 30
+	}
+	if l.Sections == 0 {
+		l.Sections = 1 << 20
+	}
+	return l
+}
+
+// Options for Open and NewFile; nil means the defaults.
+type Options struct {
+	Limits Limits
+}
+
+// Open opens the named file and reads its ELF header and program headers: one
+// read of a kilobyte for most files. The File owns the descriptor; Close closes
+// it. A FIFO, a device or a directory is refused with ErrNotRegular without
+// waiting for it.
+func Open(name string) (*File, error) { return OpenWith(name, nil) }
+
+// OpenWith is Open with options.
+func OpenWith(name string, o *Options) (*File, error) {
+	osf, info, err := openRegular(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := NewFile(osf, info.Size(), o)
+	if err != nil {
+		osf.Close()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	f.name, f.closer = name, osf
+	return f, nil
+}
+
+// openRegular opens a file that is one. Stat first, because opening a device
+// can have effects; O_NONBLOCK and a second look, because the name may have
+// become a FIFO since, and opening that would wait for a writer.
+func openRegular(name string) (*os.File, fs.FileInfo, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, notRegular(name, info)
+	}
+	osf, err := os.OpenFile(name, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err = osf.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = notRegular(name, info)
+	}
+	if err != nil {
+		osf.Close()
+		return nil, nil, err
+	}
+	return osf, info, nil
+}
+
+func notRegular(name string, info fs.FileInfo) error {
+	what := "a special file"
+	switch mode := info.Mode(); {
+	case mode.IsDir():
+		what = "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		what = "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		what = "a socket"
+	case mode&fs.ModeDevice != 0:
+		what = "a device"
+	}
+	return &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%s, %w", what, ErrNotRegular)}
+}
+
+// NewFile reads an ELF file from r, which holds size bytes and stays the
+// caller's: Close does not close it. r must be safe for concurrent ReadAt calls
+// if the File is used concurrently.
+func NewFile(r io.ReaderAt, size int64, o *Options) (*File, error) {
+	if size < 0 {
+		return nil, fmt.Errorf("size %d: %w", size, ErrNotELF)
+	}
+	f := &File{r: r, size: uint64(size)}
+	if o != nil {
+		f.lim = o.Limits
+	}
+	f.lim = f.lim.withDefaults()
+	if s, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		if info, err := s.Stat(); err == nil {
+			f.stat, f.opened = s.Stat, info
+		}
+	}
+	if err := f.readHeader(); err != nil {
+		return nil, err
+	}
+	if err := f.readSegments(); err != nil {
+		return nil, err
+	}
+	f.sections = sync.OnceValues(f.readSections)
+	f.dynamic = sync.OnceValues(f.readDynamic)
+	f.symtab = sync.OnceValues(f.findSymtab)
+	f.dynsym = sync.OnceValues(f.findDynsym)
+	f.opd = sync.OnceValues(f.readOPD)
+	f.notes = sync.OnceValue(f.findNotes)
+	f.buildID = sync.OnceValue(f.readBuildID)
+	return f, nil
+}
+
+// Close closes the descriptor that Open opened; after NewFile it does nothing.
+// What the File has handed out stays valid; iterators that still run end with
+// an error.
+func (f *File) Close() error {
+	if f.closer == nil {
+		return nil
+	}
+	return f.closer.Close()
+}
+
+// Name is the path given to Open, or "".
+func (f *File) Name() string { return f.name }
+
+// Size is the file's size in bytes when it was opened.
+func (f *File) Size() int64 { return int64(f.size) }
+
+// Class tells 32 from 64 bit.
+func (f *File) Class() elf.Class { return f.hdr.class }
+
+// ByteOrder is the file's, elf.ELFDATA2LSB or elf.ELFDATA2MSB.
+func (f *File) ByteOrder() elf.Data {
+	if f.Big {
+		return elf.ELFDATA2MSB
+	}
+	return elf.ELFDATA2LSB
+}
+
+// Machine is the architecture that the file's code is for.
+func (f *File) Machine() elf.Machine { return f.hdr.machine }
+
+// Type tells executables, shared objects (PIEs are such), objects and core
+// dumps apart.
+func (f *File) Type() elf.Type { return f.hdr.typ }
+
+// Flags are the header's, whose meaning the machine defines.
+func (f *File) Flags() uint32 { return f.hdr.flags }
+
+// Entry is the address where the program starts; 0 if it has none.
+func (f *File) Entry() Addr { return f.hdr.entry }
+
+// Segments are the file's program headers.
+func (f *File) Segments() Segments { return f.segs }
+
+// Truncated says whether a loadable segment reaches beyond the file's end: then
+// the file was cut short, and what lay there is missing. The error wraps
+// ErrTruncated.
+func (f *File) Truncated() error {
+	for _, s := range f.segs.all {
+		if s.Type == elf.PT_LOAD && (s.FileSize > f.size || uint64(s.Offset) > f.size-s.FileSize) {
+			return &FormatError{"segment", s.Offset,
+				fmt.Sprintf("it has %d bytes, the file ends at 0x%x", s.FileSize, f.size), ErrTruncated}
+		}
+	}
+	return nil
+}
+
+// CheckUnchanged asks the file system whether the file still has the size and
+// time of modification that it had when it was opened; ErrChanged if not. Call
+// it after the last read to know that no answer mixes two states. Where the
+// reader has no Stat method it cannot tell, and returns nil.
+func (f *File) CheckUnchanged() error {
+	if f.stat == nil {
+		return nil
+	}
+	now, err := f.stat()
+	if err != nil {
+		return err
+	}
+	if now.Size() != f.opened.Size() || !now.ModTime().Equal(f.opened.ModTime()) {
+		return fmt.Errorf("%w: %d bytes of %v, now %d of %v", ErrChanged,
+			f.opened.Size(), f.opened.ModTime(), now.Size(), now.ModTime())
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package elfsym
+
+import (
+	"debug/elf"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/probels/probels/internal/wire"
+)
+
+// A Note is one record of a SHT_NOTE section or a PT_NOTE segment.
+type Note struct {
+	Name    string // without the NUL that ends it
+	Type    uint32
+	Desc    []byte
+	Section string // "" in a file without section headers
+	Offset  Offset // of the record in the file
+}
+
+// noteArea is a stretch of the file that holds notes.
+type noteArea struct {
+	name      string
+	off, size uint64
+	align     uint64
+}
+
+// Notes are the records of all SHT_NOTE sections or, in a file without section
+// headers, of its PT_NOTE segments. Where one is damaged, the rest of its area
+// cannot be told apart: an error is yielded, and the next area follows.
+func (f *File) Notes() iter.Seq2[Note, error] {
+	return func(yield func(Note, error) bool) {
+		for _, a := range f.notes() {
+			b, err := f.table(a.off, a.size, a.name)
+			if err != nil {
+				if !yield(Note{}, err) {
+					return
+				}
+				continue
+			}
+			for n, err := range parseNotes(f.Layout, b, a) {
+				if !yield(n, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// NoteSection is the raw content and place of a section that holds notes.
+type NoteSection struct {
+	Name   string
+	Offset Offset
+	Data   []byte // the caller's
+}
+
+// NoteSections are the SHT_NOTE sections (PT_NOTE segments in a file without
+// section headers) that want accepts by name, whole: for a format whose records
+// can be found again behind a damaged one.
+func (f *File) NoteSections(want func(name string) bool) iter.Seq2[NoteSection, error] {
+	return func(yield func(NoteSection, error) bool) {
+		for _, a := range f.notes() {
+			if !want(a.name) {
+				continue
+			}
+			b, err := f.bytes(a.off, a.size, a.name)
+			if !yield(NoteSection{a.name, Offset(a.off), b}, err) {
+				return
+			}
+		}
+	}
+}
+
+// findNotes lists where notes are. Sections come first: .note.stapsdt is not
+// loaded, so no segment has it.
+func (f *File) findNotes() []noteArea {
+	var out []noteArea
+	if t, err := f.sections(); err == nil && len(t.all) > 0 {
+		for i := range t.all {
+			if s := &t.all[i]; s.Type == elf.SHT_NOTE {
+				out = append(out, noteArea{s.Name, uint64(s.Offset), s.Size, s.AddrAlign})
+			}
+		}
+		return out
+	}
+	return f.noteSegments()
+}
+
+func (f *File) noteSegments() []noteArea {
+	var out []noteArea
+	for _, s := range f.segs.all {
+		if s.Type == elf.PT_NOTE {
+			out = append(out, noteArea{"PT_NOTE", uint64(s.Offset), s.FileSize, s.Align})
+		}
+	}
+	return out
+}
+
+// parseNotes takes the records apart. namesz, descsz and type are 4 bytes in
+// both classes. Name and descriptor are padded to 4 bytes, or to 8 where the
+// area is aligned to 8 (.note.gnu.property on 64 bit; the gABI says 8 for all
+// 64-bit files, and nobody else follows it).
+func parseNotes(l wire.Layout, b []byte, a noteArea) iter.Seq2[Note, error] {
+	return func(yield func(Note, error) bool) {
+		align := uint64(4)
+		if a.align == 8 {
+			align = 8
+		}
+		size := uint64(len(b))
+		for pos := uint64(0); size-pos >= 12; {
+			// 64-bit sums of 32-bit sizes cannot overflow.
+			namesz, descsz := uint64(l.U32(b[pos:])), uint64(l.U32(b[pos+4:]))
+			desc := pos + roundUp(12+namesz, align)
+			end := desc + descsz
+			if pos+12+namesz > size || end > size {
+				yield(Note{}, damaged(a.name, a.off+pos, "name of %d and descriptor of %d bytes, %d left", namesz, descsz, size-pos-12))
+				return
+			}
+			name := string(b[pos+12 : pos+12+namesz])
+			if i := strings.IndexByte(name, 0); i >= 0 {
+				name = name[:i]
+			}
+			n := Note{
+				Name: name, Type: l.U32(b[pos+8:]), Desc: b[min(desc, end):end:end],
+				Section: a.name, Offset: Offset(a.off + pos),
+			}
+			if !yield(n, nil) {
+				return
+			}
+			pos = min(roundUp(end, align), size) // the last may lack its padding
+		}
+	}
+}
+
+func roundUp(n, align uint64) uint64 { return (n + align - 1) &^ (align - 1) }
+
+// BuildID is the GNU build-id: bytes that name this build of this file, and
+// which a separate debug file shares. nil if there is none. The slice is
+// shared: do not change it.
+func (f *File) BuildID() []byte { return f.buildID() }
+
+func (f *File) readBuildID() []byte {
+	const ntGNUBuildID = 3
+	// Segments first: no section header need be read. A debug file's PT_NOTE
+	// may point nowhere, so the sections are asked too.
+	for _, areas := range [][]noteArea{f.noteSegments(), f.notes()} {
+		if n := f.findNote(areas, "GNU", ntGNUBuildID); n != nil && len(n.Desc) > 0 {
+			return n.Desc
+		}
+	}
+	return nil
+}
+
+func (f *File) findNote(areas []noteArea, name string, typ uint32) *Note {
+	for _, a := range areas {
+		b, err := f.table(a.off, a.size, a.name)
+		if err != nil {
+			continue
+		}
+		for n, err := range parseNotes(f.Layout, b, a) {
+			if err == nil && n.Name == name && n.Type == typ {
+				return &n
+			}
+		}
+	}
+	return nil
+}
+
+// GoBuildID is the identifier that the Go linker wrote, four parts joined by
+// slashes; "" if there is none.
+func (f *File) GoBuildID() string {
+	const ntGoBuildID = 4
+	for _, areas := range [][]noteArea{f.noteSegments(), f.notes()} {
+		if n := f.findNote(areas, "Go", ntGoBuildID); n != nil {
+			return string(n.Desc)
+		}
+	}
+	return ""
+}
+
+func (n Note) String() string {
+	return fmt.Sprintf("%s type %d, %d bytes, at 0x%x", n.Name, n.Type, len(n.Desc), uint64(n.Offset))
+}

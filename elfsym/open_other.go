@@ -1,0 +1,5 @@
+//go:build !unix
+
+package elfsym
+
+const openNonblock = 0

@@ -1,0 +1,61 @@
+package elfsym
+
+import (
+	"debug/elf"
+	"iter"
+)
+
+// rawSymbol is an Elf32_Sym or Elf64_Sym as it stands in the file.
+type rawSymbol struct {
+	value, size uint64
+	index, name uint32
+	shndx       uint16
+	info, other uint8
+}
+
+func (r *rawSymbol) typ() elf.SymType { return elf.ST_TYPE(r.info) }
+
+// decodeRaw takes one entry apart; b has at least symSize bytes.
+func (f *File) decodeRaw(b []byte, index uint32) rawSymbol {
+	if f.Is64 {
+		_ = b[23]
+		return rawSymbol{index: index, name: f.U32(b), info: b[4], other: b[5],
+			shndx: f.U16(b[6:]), value: f.U64(b[8:]), size: f.U64(b[16:])}
+	}
+	_ = b[15]
+	return rawSymbol{index: index, name: f.U32(b), value: uint64(f.U32(b[4:])), size: uint64(f.U32(b[8:])),
+		info: b[12], other: b[13], shndx: f.U16(b[14:])}
+}
+
+// raw yields the entries from index first on. An error ends it.
+func (t *symbolTable) raw(first uint64) iter.Seq2[rawSymbol, error] {
+	return func(yield func(rawSymbol, error) bool) {
+		size := t.f.symSize()
+		buf := make([]byte, min(windowSize/size, t.n)*size)
+		for i := first; i < t.n; {
+			b := buf[:min(uint64(len(buf)), (t.n-i)*size)]
+			if err := t.f.readAt(b, t.off+i*size, t.src.String()); err != nil {
+				yield(rawSymbol{}, err)
+				return
+			}
+			for ; len(b) > 0; b, i = b[size:], i+1 {
+				if !yield(t.f.decodeRaw(b, uint32(i)), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// at is one entry; ok is false beyond the last.
+func (t *symbolTable) at(i uint64) (raw rawSymbol, ok bool, err error) {
+	if i >= t.n {
+		return rawSymbol{}, false, nil
+	}
+	var buf [24]byte
+	b := buf[:t.f.symSize()]
+	if err := t.f.readAt(b, t.off+i*uint64(len(b)), t.src.String()); err != nil {
+		return rawSymbol{}, false, err
+	}
+	return t.f.decodeRaw(b, uint32(i)), true, nil
+}

@@ -1,0 +1,104 @@
+package elfsym
+
+import (
+	"bytes"
+	"sync"
+)
+
+// stringTable is a table of names in the file. It can be read whole, once, into
+// a string of which every name is a part; asked for one name; or searched
+// without being kept.
+type stringTable struct {
+	f         *File
+	part      string
+	off, size uint64
+	whole     func() (string, error) // set by lazily
+}
+
+func newStringTable(f *File, part string, off, size uint64) *stringTable {
+	t := &stringTable{f: f, part: part, off: off, size: size}
+	t.whole = sync.OnceValues(func() (string, error) { return f.text(off, size, part) })
+	return t
+}
+
+// at is the name at one place, by reading no more than it takes.
+func (t *stringTable) at(i uint64) (string, error) {
+	if i >= t.size {
+		return "", damaged(t.part, i, "its strings have %d bytes", t.size)
+	}
+	var name []byte
+	var buf [64]byte
+	for i < t.size {
+		b := buf[:min(uint64(len(buf)), t.size-i)]
+		if err := t.f.readAt(b, t.off+i, t.part); err != nil {
+			return "", err
+		}
+		if n := bytes.IndexByte(b, 0); n >= 0 {
+			return string(append(name, b[:n]...)), nil
+		}
+		name = append(name, b...)
+		i += uint64(len(b))
+		if uint64(len(name)) > t.f.lim.Table {
+			return "", &FormatError{t.part, Offset(t.off + i), "a name without an end", ErrLimit}
+		}
+	}
+	return "", damaged(t.part, i, "the last string has no end")
+}
+
+// search finds every place where a symbol may have one of the names: offsets of
+// name+NUL, and of name+"@", which a version follows. Linkers share tails, so
+// "bar" is found within "foobar" too, and a symbol may point there. The table is
+// read in windows and not kept. It stops when found returns false.
+func (t *stringTable) search(names []string, found func(off uint64) bool) error {
+	longest, needles := 0, make([][]byte, len(names))
+	for i, n := range names {
+		longest, needles[i] = max(longest, len(n)), []byte(n)
+	}
+	const window = 256 << 10
+	buf := make([]byte, min(t.size, uint64(window+longest+1)))
+	for start := uint64(0); start < t.size; {
+		b := buf[:min(uint64(len(buf)), t.size-start)]
+		if err := t.f.readAt(b, t.off+start, t.part); err != nil {
+			return err
+		}
+		// A name that begins in the last bytes may be cut off by the window;
+		// the next one begins with those.
+		fresh := len(b)
+		if start+uint64(len(b)) < t.size {
+			fresh -= longest
+		}
+		for _, needle := range needles {
+			for pos := 0; pos < fresh; pos++ {
+				n := bytes.Index(b[pos:], needle)
+				if n < 0 || pos+n >= fresh {
+					break
+				}
+				pos += n
+				end := pos + len(needle)
+				if end < len(b) && (b[end] == 0 || b[end] == '@') && !found(start+uint64(pos)) {
+					return nil
+				}
+			}
+		}
+		start += uint64(fresh)
+	}
+	return nil
+}
+
+// is reports whether the string at i is name.
+func (t *stringTable) is(i uint64, name string) (bool, error) {
+	n := uint64(len(name))
+	if i >= t.size || n >= t.size-i {
+		return false, nil
+	}
+	var buf [128]byte
+	b := buf[:]
+	if n >= uint64(len(b)) {
+		b = make([]byte, n+1)
+	}
+	b = b[:n+1]
+	if err := t.f.readAt(b, t.off+i, t.part); err != nil {
+		return false, err
+	}
+	return b[n] == 0 && string(b[:n]) == name, nil
+}

@@ -1,0 +1,194 @@
+package elfsym
+
+import (
+	"debug/elf"
+	"iter"
+	"strings"
+)
+
+// Source is where a symbol was found; a set of them where tables were merged.
+type Source uint16
+
+const (
+	Symtab Source = 1 << iota // .symtab: all names, the first thing that strip removes
+	Dynsym                    // .dynsym: what is exported or imported, with versions
+)
+
+var sourceNames = [...]string{"symtab", "dynsym"}
+
+// Strings are the names of the sources in the set, as JSON output has them.
+func (s Source) Strings() []string {
+	var out []string
+	for i, name := range sourceNames {
+		if s&(1<<i) != 0 {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func (s Source) String() string { return strings.Join(s.Strings(), "+") }
+
+// A Symbol is one entry of a symbol table, put right for its machine.
+type Symbol struct {
+	// Name without its version, as the table spells it (mangled).
+	Name string
+
+	// Version is the symbol version, from .gnu.version* for .dynsym and from
+	// "name@VERSION" in .symtab. Default is set where it is the one that a
+	// linker takes for the bare name ("@@").
+	Version string
+	Default bool
+
+	// Addr is the address of the code or the data: the symbol's value without
+	// arm's Thumb bit or MIPS's compressed-code bit, and on 64-bit PowerPC
+	// ELFv1 the code that the function descriptor in .opd points to. For a
+	// thread-local variable it is an offset in its block, and no address.
+	Addr Addr
+
+	// LocalEntry is where calls from within the file enter a function on
+	// 64-bit PowerPC ELFv2, past the two instructions that load the TOC
+	// pointer; 0 if there is no such second entry.
+	LocalEntry Addr
+
+	// Size in bytes. SizeInferred is set where the table said 0 and the size
+	// is the distance to what comes next.
+	Size         uint64
+	SizeInferred bool
+
+	Type       elf.SymType
+	Bind       elf.SymBind
+	Visibility elf.SymVis
+
+	// Section is the index of the section that the symbol is in,
+	// SectionUndef for an import, or another of the reserved ones.
+	Section int
+
+	// File is the source file of a local symbol, from the STT_FILE entry
+	// before it: it tells statics of one name apart.
+	File string
+
+	Source Source
+	Index  uint32 // in its table
+}
+
+// Reserved section indexes. The file's are 0xfff1 and 0xfff2, numbers that a
+// real section can have too when there are more than 65,000 of them.
+const (
+	SectionUndef  = 0
+	SectionAbs    = -0xf
+	SectionCommon = -0xe
+)
+
+// Defined reports whether the symbol is in this file, not imported from
+// another.
+func (s *Symbol) Defined() bool { return s.Section != SectionUndef }
+
+// IsFunc reports whether it is a function, or the resolver of an ifunc, that
+// this file defines.
+func (s *Symbol) IsFunc() bool {
+	return (s.Type == elf.STT_FUNC || s.Type == elf.STT_GNU_IFUNC) && s.Defined()
+}
+
+// IsVariable reports whether it is a variable that this file defines and that
+// has an address: thread-local ones have none before a thread runs.
+func (s *Symbol) IsVariable() bool {
+	return s.Type == elf.STT_OBJECT && s.Defined() && s.Section != SectionCommon
+}
+
+// Entry is where to put a uprobe that every call hits: LocalEntry if there is
+// one, else Addr.
+func (s *Symbol) Entry() Addr {
+	if s.LocalEntry != 0 {
+		return s.LocalEntry
+	}
+	return s.Addr
+}
+
+// FullName is the name with its version: "f@V", or "f@@V" for the default one.
+func (s *Symbol) FullName() string {
+	switch {
+	case s.Version == "":
+		return s.Name
+	case s.Default:
+		return s.Name + "@@" + s.Version
+	}
+	return s.Name + "@" + s.Version
+}
+
+// SplitVersion cuts "f@V" and "f@@V" into name, version and whether the version
+// is the default one.
+func SplitVersion(full string) (name, version string, isDefault bool) {
+	i := strings.IndexByte(full, '@')
+	if i <= 0 || i+1 == len(full) {
+		return full, "", false
+	}
+	name, version = full[:i], full[i+1:]
+	if v, ok := strings.CutPrefix(version, "@"); ok && v != "" {
+		return name, v, true
+	}
+	return name, version, false
+}
+
+// isMapping reports whether a symbol only marks where instructions and data
+// begin: "$a", "$d", "$t", "$x", on RISC-V also "$x" with an ISA behind it
+// (AAELF32, AAELF64 and RISC-V ELF, "Mapping symbols").
+func isMapping(m elf.Machine, name string) bool {
+	if len(name) < 2 || name[0] != '$' {
+		return false
+	}
+	switch m {
+	case elf.EM_ARM, elf.EM_AARCH64, elf.EM_RISCV:
+	default:
+		return false
+	}
+	switch name[1] {
+	case 'a', 'd', 't', 'x':
+		return len(name) == 2 || name[2] == '.' || m == elf.EM_RISCV && strings.HasPrefix(name[1:], "xrv")
+	}
+	return false
+}
+
+// Symbols are the entries of the symbol tables in src, one table after the
+// other, each in file order; but for the null symbol, section symbols and
+// mapping symbols. A table that the file lacks has none. A damaged symbol is
+// yielded as an error, and the next follows.
+func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
+	return func(yield func(Symbol, error) bool) {
+		for _, t := range f.tables(src) {
+			tab, err := t()
+			if err != nil && !yield(Symbol{}, err) {
+				return
+			}
+			if tab != nil && !tab.each(yield) {
+				return
+			}
+		}
+	}
+}
+
+// tables are the symbol tables of src.
+func (f *File) tables(src Source) []func() (*symbolTable, error) {
+	all := [...]func() (*symbolTable, error){f.symtab, f.dynsym}
+	out := all[:0:len(all)]
+	for i, t := range all {
+		if src&(1<<i) != 0 {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// Has reports which of the tables in src the file has, without reading them.
+func (f *File) Has(src Source) Source {
+	var has Source
+	for i, t := range [...]func() (*symbolTable, error){f.symtab, f.dynsym} {
+		if src&(1<<i) == 0 {
+			continue
+		}
+		if tab, _ := t(); tab != nil && tab.n > 1 {
+			has |= 1 << i
+		}
+	}
+	return has
+}

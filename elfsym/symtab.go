@@ -1,0 +1,271 @@
+package elfsym
+
+import (
+	"debug/elf"
+	"fmt"
+)
+
+// symbolTable is where one symbol table is and what belongs to it. The symbols
+// themselves are read anew for each question, in windows: they are a quarter of
+// a million in a big library, and most questions are about one.
+type symbolTable struct {
+	f      *File
+	src    Source
+	off    uint64 // of entry 0, the null symbol
+	n      uint64 // entries
+	strs   *stringTable
+	xindex []byte // SHT_SYMTAB_SHNDX, 4 bytes an entry; nil if none
+
+	versions func() *versionTable // .dynsym's; nil for .symtab
+	gnuHash  tablePlace
+	sysvHash tablePlace
+}
+
+// tablePlace is a table's place in the file; size 0 is no table.
+type tablePlace struct{ off, size uint64 }
+
+func (f *File) findSymtab() (*symbolTable, error) {
+	secs, err := f.sections()
+	if err != nil {
+		return nil, err
+	}
+	for i := range secs.all {
+		if secs.all[i].Type == elf.SHT_SYMTAB {
+			return f.symbolSection(secs, &secs.all[i], Symtab)
+		}
+	}
+	return nil, nil
+}
+
+func (f *File) findDynsym() (*symbolTable, error) {
+	secs, err := f.sections()
+	if err == nil {
+		for i := range secs.all {
+			if secs.all[i].Type == elf.SHT_DYNSYM {
+				return f.dynsymSection(secs, &secs.all[i])
+			}
+		}
+		if len(secs.all) > 0 && f.DebugOnly() {
+			return nil, nil // its PT_DYNAMIC points into code that is not there
+		}
+	}
+	// No section headers, or none that can be read: the loader needs none. That
+	// they are damaged is told by whoever asks for a section.
+	return f.dynsymSegment()
+}
+
+// symbolSection is the table in one section.
+func (f *File) symbolSection(secs *sectionTable, s *Section, src Source) (*symbolTable, error) {
+	t := &symbolTable{f: f, src: src, off: uint64(s.Offset), n: s.Size / f.symSize()}
+	if s.EntSize != f.symSize() {
+		return nil, damaged(s.Name, t.off, "entries of %d bytes", s.EntSize)
+	}
+	if t.n > 1<<32 {
+		return nil, damaged(s.Name, t.off, "%d symbols", t.n) // indexes have 32 bits
+	}
+	if t.off > f.size || s.Size > f.size-t.off {
+		return nil, &FormatError{s.Name, s.Offset, fmt.Sprintf("%d bytes wanted, the file ends at 0x%x", s.Size, f.size), ErrTruncated}
+	}
+	strs := secs.linked(s.Link, elf.SHT_STRTAB)
+	if strs == nil {
+		return nil, damaged(s.Name, t.off, "its strings, section %d, are none", s.Link)
+	}
+	t.strs = newStringTable(f, strs.Name, uint64(strs.Offset), strs.Size)
+	for i := range secs.all {
+		x := &secs.all[i]
+		if x.Type == elf.SHT_SYMTAB_SHNDX && x.Link == uint32(s.Index) {
+			var err error
+			if t.xindex, err = f.bytes(uint64(x.Offset), x.Size, x.Name); err != nil {
+				return t, err
+			}
+		}
+	}
+	return t, nil
+}
+
+func (f *File) dynsymSection(secs *sectionTable, s *Section) (*symbolTable, error) {
+	t, err := f.symbolSection(secs, s, Dynsym)
+	if t == nil {
+		return nil, err
+	}
+	v := versionPlaces{n: t.n, strs: t.strs}
+	for i := range secs.all {
+		x := &secs.all[i]
+		place := tablePlace{uint64(x.Offset), x.Size}
+		switch x.Type {
+		case elf.SHT_GNU_VERSYM:
+			v.versym = place
+		case elf.SHT_GNU_VERDEF:
+			v.verdef, v.defs = place, x.Info
+		case elf.SHT_GNU_VERNEED:
+			v.verneed, v.needs = place, x.Info
+		case elf.SHT_GNU_HASH:
+			t.gnuHash = place
+		case elf.SHT_HASH:
+			t.sysvHash = place
+		}
+	}
+	t.versions = f.versionsOnce(v)
+	return t, err
+}
+
+// dynsymSegment is .dynsym as the loader finds it. The dynamic section does not
+// say how many symbols there are: the hash tables do.
+func (f *File) dynsymSegment() (*symbolTable, error) {
+	d, err := f.dynamic()
+	if err != nil {
+		return nil, err
+	}
+	off, ok, err := f.offsetOf(d, elf.DT_SYMTAB)
+	if !ok || err != nil {
+		return nil, err
+	}
+	strs, ok, err := f.offsetOf(d, elf.DT_STRTAB)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, damaged("dynamic section", 0, "DT_SYMTAB and no DT_STRTAB")
+	}
+	t := &symbolTable{f: f, src: Dynsym, off: off}
+	t.strs = newStringTable(f, "dynamic strings", strs, d.tags[elf.DT_STRSZ])
+	v := versionPlaces{strs: t.strs, defs: uint32(d.tags[elf.DT_VERDEFNUM]), needs: uint32(d.tags[elf.DT_VERNEEDNUM])}
+	for _, p := range []struct {
+		tag   elf.DynTag
+		place *tablePlace
+	}{
+		{elf.DT_GNU_HASH, &t.gnuHash}, {elf.DT_HASH, &t.sysvHash},
+		{elf.DT_VERSYM, &v.versym}, {elf.DT_VERDEF, &v.verdef}, {elf.DT_VERNEED, &v.verneed},
+	} {
+		at, ok, err := f.offsetOf(d, p.tag)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			*p.place = tablePlace{at, f.size - at} // its own counts end it
+		}
+	}
+	if t.n, err = t.count(d); err != nil {
+		return nil, err
+	}
+	if t.n > 1<<32 || off > f.size || t.n > (f.size-off)/f.symSize() {
+		return nil, &FormatError{"dynamic symbols", Offset(off), fmt.Sprintf("%d of them, the file ends at 0x%x", t.n, f.size), ErrTruncated}
+	}
+	v.n = t.n
+	t.versions = f.versionsOnce(v)
+	return t, nil
+}
+
+// count is the number of dynamic symbols.
+func (t *symbolTable) count(d *dynamicTable) (uint64, error) {
+	if t.sysvHash.size > 0 {
+		h, err := t.readSysvHash()
+		return h.chains, err // nchain equals the number of symbols (gABI, "Hash Table")
+	}
+	if n, ok := d.tags[dtMIPSSYMNO]; ok && t.f.hdr.machine == elf.EM_MIPS {
+		return n, nil
+	}
+	if t.gnuHash.size > 0 {
+		return t.countByGNUHash()
+	}
+	return 0, &FormatError{"dynamic symbols", Offset(t.off),
+		"no hash table that would tell how many there are", ErrUnsupported}
+}
+
+// each yields the symbols; false if yield wanted no more.
+func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
+	strs, err := t.strs.whole()
+	if err != nil {
+		return yield(Symbol{}, err)
+	}
+	versions, versym, err := t.loadVersions()
+	if err != nil && !yield(Symbol{}, err) {
+		return false
+	}
+	file := ""
+	for raw, err := range t.raw(1) {
+		if err != nil {
+			return yield(Symbol{}, err)
+		}
+		switch raw.typ() {
+		case elf.STT_SECTION:
+			continue
+		case elf.STT_FILE:
+			file, _ = cstring(strs, uint64(raw.name))
+			continue
+		}
+		name, ok := cstring(strs, uint64(raw.name))
+		if !ok {
+			if !yield(Symbol{}, t.fail(raw, "", "its name is at 0x%x, the strings have %d bytes", raw.name, len(strs))) {
+				return false
+			}
+			continue
+		}
+		if raw.typ() == elf.STT_NOTYPE && isMapping(t.f.hdr.machine, name) {
+			continue
+		}
+		var entry uint16
+		if at := 2 * uint64(raw.index); at+2 <= uint64(len(versym)) {
+			entry = t.f.U16(versym[at:])
+		}
+		if !yield(t.symbol(raw, name, file, versions, entry)) {
+			return false
+		}
+	}
+	return true
+}
+
+// loadVersions is the version names and .gnu.version whole; both are usable,
+// if empty, after an error.
+func (t *symbolTable) loadVersions() (v *versionTable, versym []byte, err error) {
+	if t.versions == nil {
+		return nil, nil, nil
+	}
+	v = t.versions()
+	if versym, err = v.all(); err == nil {
+		err = v.err
+	}
+	return v, versym, err
+}
+
+func (t *symbolTable) fail(raw rawSymbol, name, format string, args ...any) error {
+	return &SymbolError{t.src, raw.index, name, fmt.Sprintf(format, args...), ErrDamaged}
+}
+
+// symbol makes a Symbol of its raw entry; entry is its word of .gnu.version.
+func (t *symbolTable) symbol(raw rawSymbol, name, file string, versions *versionTable, entry uint16) (Symbol, error) {
+	s := Symbol{
+		Name: name, Addr: Addr(raw.value), Size: raw.size,
+		Type: raw.typ(), Bind: elf.ST_BIND(raw.info), Visibility: elf.ST_VISIBILITY(raw.other),
+		Section: t.section(raw), Source: t.src, Index: raw.index,
+	}
+	if s.Bind == elf.STB_LOCAL {
+		s.File = file
+	}
+	if versions != nil {
+		s.Version, s.Default = versions.decode(entry)
+	} else if t.src == Symtab {
+		s.Name, s.Version, s.Default = SplitVersion(name)
+	}
+	if err := t.f.adjust(&s, raw); err != nil {
+		return Symbol{}, err
+	}
+	return s, nil
+}
+
+// section is the index of the symbol's section, taken from SHT_SYMTAB_SHNDX
+// where 16 bits were too few.
+func (t *symbolTable) section(raw rawSymbol) int {
+	switch i := elf.SectionIndex(raw.shndx); {
+	case i == elf.SHN_XINDEX:
+		at := 4 * uint64(raw.index)
+		if at+4 <= uint64(len(t.xindex)) {
+			return int(t.f.U32(t.xindex[at:]))
+		}
+		return SectionAbs // no table that would tell: in no section that we know
+	case i >= elf.SHN_LORESERVE:
+		return int(i) - 0x10000
+	default:
+		return int(i)
+	}
+}

@@ -1,0 +1,87 @@
+package strsort
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// reference is the order by the standard library.
+func reference(names []string) []uint32 {
+	out := make([]uint32, len(names))
+	for i := range out {
+		out[i] = uint32(i)
+	}
+	slices.SortStableFunc(out, func(a, b uint32) int { return strings.Compare(names[a], names[b]) })
+	return out
+}
+
+func check(t *testing.T, names []string) {
+	t.Helper()
+	got := Order(len(names), func(i int) string { return names[i] })
+	if want := reference(names); !slices.Equal(got, want) {
+		t.Errorf("%d names: order differs from the reference", len(names))
+	}
+}
+
+func TestOrder(t *testing.T) {
+	check(t, nil)
+	check(t, []string{""})
+	check(t, []string{"b", "a", "", "a", "ab", "a\x00", "a\x00b"})
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{13, 100, 5000} {
+		var mangled, same, zeros, deep []string
+		for range n {
+			mangled = append(mangled, fmt.Sprintf("_ZNSt6vectorIiSaIiEE%d%s", rng.IntN(n/4), strings.Repeat("x", rng.IntN(20))))
+			same = append(same, "the same name, more than one time")
+			zeros = append(zeros, strings.Repeat("\x00", rng.IntN(20)))
+			deep = append(deep, strings.Repeat("a", rng.IntN(300)))
+		}
+		check(t, mangled)
+		check(t, same)
+		check(t, zeros)
+		check(t, deep)
+		slices.Sort(mangled)
+		check(t, mangled)
+		slices.Reverse(mangled)
+		check(t, mangled)
+	}
+}
+
+func FuzzOrder(f *testing.F) {
+	f.Add([]byte("b\na\n\nab\na\x00\na\x00b\nabcdefgh\nabcdefghi\nabcdefgh\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var names []string
+		for b := range bytes.SplitSeq(data, []byte("\n")) {
+			names = append(names, string(b))
+		}
+		check(t, names)
+	})
+}
+
+func names(n int) []string {
+	rng := rand.New(rand.NewPCG(3, 4))
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("_ZN4node%dPkg%d%dmethodEv", rng.IntN(50), rng.IntN(1000), rng.IntN(n))
+	}
+	return out
+}
+
+func BenchmarkOrder(b *testing.B) {
+	ns := names(50_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		Order(len(ns), func(i int) string { return ns[i] })
+	}
+}
+
+func BenchmarkReference(b *testing.B) {
+	ns := names(50_000)
+	for b.Loop() {
+		reference(ns)
+	}
+}
