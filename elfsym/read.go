@@ -93,3 +93,15 @@ func cstring(table string, off uint64) (string, bool) {
 	}
 	return s[:n], true
 }
+
+// Code reads up to n bytes of the file from an offset on: fewer where the file
+// ends, and ErrTruncated where it has ended before. The slice is the caller's.
+func (f *File) Code(off Offset, n int) ([]byte, error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	if uint64(off) < f.size {
+		n = int(min(uint64(n), f.size-uint64(off)))
+	}
+	return f.bytes(uint64(off), uint64(n), "code")
+}

@@ -28,6 +28,7 @@ type Segment struct {
 type Segments struct {
 	all    []Segment
 	ranges []addrRange // of PT_LOADs, sorted and disjoint
+	size   uint64      // of the file
 }
 
 // addrRange is a run of addresses that one PT_LOAD answers for.
@@ -82,7 +83,7 @@ func (s Segments) IsCode(a Addr) bool {
 		return false
 	}
 	seg := &s.all[s.ranges[i].seg]
-	return seg.Flags&elf.PF_X != 0 && seg.refuse(a) == ""
+	return seg.Flags&elf.PF_X != 0 && s.refuse(seg, a) == ""
 }
 
 // CodeEnd is the address after the last byte of the executable segment that
@@ -149,7 +150,7 @@ func (s Segments) find(a Addr) (*Segment, Offset, error) {
 		return nil, 0, &AddrError{a, "in several loadable segments at once"}
 	}
 	seg := &s.all[s.ranges[i].seg]
-	if why := seg.refuse(a); why != "" {
+	if why := s.refuse(seg, a); why != "" {
 		return nil, 0, &AddrError{a, why}
 	}
 	return seg, seg.Offset + Offset(a-seg.Addr), nil
@@ -160,9 +161,9 @@ func (s Segments) find(a Addr) (*Segment, Offset, error) {
 // offset differ below it.
 const pageSize = 4096
 
-// refuse says why a, which is within the segment, has no place in the file;
-// "" if it has.
-func (seg *Segment) refuse(a Addr) string {
+// refuse says why a, which is within seg, has no place in the file; "" if it
+// has.
+func (s Segments) refuse(seg *Segment, a Addr) string {
 	switch {
 	case seg.FileSize > seg.MemSize:
 		return "in a segment with more bytes in the file than in memory, which the kernel does not load"
@@ -170,6 +171,8 @@ func (seg *Segment) refuse(a Addr) string {
 		return "in a segment whose address and offset differ within a page, which the kernel does not load"
 	case uint64(a-seg.Addr) >= seg.FileSize:
 		return "in the part of a segment that is zeroed memory (.bss)"
+	case uint64(seg.Offset) >= s.size || uint64(a-seg.Addr) >= s.size-uint64(seg.Offset):
+		return "in a segment that goes on beyond the file's end"
 	}
 	return ""
 }
@@ -196,6 +199,7 @@ func (f *File) readSegments() error {
 	if err != nil {
 		return err
 	}
+	f.segs.size = f.size
 	f.segs.all = make([]Segment, n)
 	for i := range f.segs.all {
 		f.segs.all[i] = f.decodeSegment(b[uint64(i)*h.phentsize:])

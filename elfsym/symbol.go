@@ -192,3 +192,10 @@ func (f *File) Has(src Source) Source {
 	}
 	return has
 }
+
+// Floating reports whether a symbol is an absolute number (SHN_ABS) in a file
+// that is loaded at an address of the kernel's choice: then its value is no
+// address in the file.
+func (f *File) Floating(s *Symbol) bool {
+	return s.Section == SectionAbs && f.hdr.typ != elf.ET_EXEC
+}

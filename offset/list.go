@@ -1,0 +1,232 @@
+package offset
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/glob"
+	"github.com/probels/probels/usdt"
+)
+
+// A Query says what to list.
+type Query struct {
+	// Kinds to list; 0 means USDT probes and functions.
+	Kinds Kind
+
+	// Match are patterns with "*", "?" and "[…]", of which one must match the
+	// whole raw or demangled name of a function or variable, or the name or
+	// provider:name of a USDT probe. None means everything.
+	Match []string
+
+	// Sizes asks for the size of functions whose symbol has none, inferred from
+	// what follows them.
+	Sizes bool
+}
+
+// Probes yields what the query asks for: USDT sites by provider and name, then
+// functions by name, then variables. USDT sites come before any symbol is read.
+// What is damaged is yielded as an error, with a nil Probe, and the rest
+// follows. After the last one the file is looked at again: ErrChanged means
+// that it was written to meanwhile.
+func (t *Target) Probes(ctx context.Context, q Query) iter.Seq2[*Probe, error] {
+	if q.Kinds == 0 {
+		q.Kinds = KindUSDT | KindFunc
+	}
+	m := newMatcher(q.Match)
+	return func(yield func(*Probe, error) bool) {
+		ok := true
+		if err := t.f.Truncated(); err != nil {
+			ok = yield(nil, err)
+			yield = withoutTruncated(yield)
+		}
+		if ok && q.Kinds&KindUSDT != 0 {
+			ok = t.listSites(ctx, m, yield)
+		}
+		for _, kind := range []Kind{KindFunc, KindData} {
+			if ok && q.Kinds&kind != 0 {
+				ok = t.listSymbols(ctx, kind, m, q, yield)
+			}
+		}
+		if !ok {
+			return
+		}
+		if err := cmp.Or(ctx.Err(), t.f.CheckUnchanged()); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// withoutTruncated drops what follows from the file's being cut short, once
+// that has been told.
+func withoutTruncated(yield func(*Probe, error) bool) func(*Probe, error) bool {
+	return func(p *Probe, err error) bool {
+		return errors.Is(err, elfsym.ErrTruncated) || yield(p, err)
+	}
+}
+
+func (t *Target) listSites(ctx context.Context, m *matcher, yield func(*Probe, error) bool) bool {
+	var sites []usdt.Site
+	for s, err := range usdt.Sites(t.f) {
+		switch {
+		case ctx.Err() != nil:
+			return true // told at the end
+		case err != nil:
+			if !yield(nil, err) {
+				return false
+			}
+		case m.site(s.Provider, s.Name):
+			sites = append(sites, s)
+		}
+	}
+	sortSites(sites)
+	for i := range sites {
+		if !yield(t.siteProbe(&sites[i]), nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// sortSites orders by provider and name; the sites of one probe stay in the
+// order of their notes.
+func sortSites(sites []usdt.Site) {
+	slices.SortStableFunc(sites, func(a, b usdt.Site) int {
+		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Name, b.Name))
+	})
+}
+
+func (t *Target) siteProbe(s *usdt.Site) *Probe {
+	return &Probe{Kind: KindUSDT, Path: t.path, BuildID: t.buildID, Site: s, Offset: s.Offset, EntryOffset: s.Offset, Err: s.Err}
+}
+
+func (t *Target) listSymbols(ctx context.Context, kind Kind, m *matcher, q Query, yield func(*Probe, error) bool) bool {
+	table, ok := t.table(ctx, kind, m, func(err error) bool { return yield(nil, err) })
+	if !ok || ctx.Err() != nil {
+		return ok
+	}
+	if q.Sizes && kind == KindFunc {
+		table.InferSizes(t.f)
+	}
+	syms := table.All()
+	probe := make([]Probe, min(len(syms), 256)) // handed out, so new ones each time
+	for i := range syms {
+		k := i % 256
+		if i > 0 && k == 0 {
+			probe = make([]Probe, min(len(syms)-i, 256))
+		}
+		t.fillSymbol(&probe[k], kind, &syms[i])
+		if !yield(&probe[k], nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// fillSymbol makes the probe of a symbol.
+func (t *Target) fillSymbol(p *Probe, kind Kind, s *elfsym.Symbol) {
+	*p = Probe{Kind: kind, Path: t.path, BuildID: t.buildID, Symbol: s}
+	if kind != KindFunc {
+		return
+	}
+	segs := t.f.Segments()
+	if p.Offset, p.Err = segs.Code(s.Addr); p.Err == nil {
+		p.EntryOffset, p.Err = segs.Code(s.Entry())
+	}
+}
+
+// table gathers the symbols of one kind that match, from all sources. Errors go
+// to report; ok is false if that wants no more.
+func (t *Target) table(ctx context.Context, kind Kind, m *matcher, report func(error) bool) (table *elfsym.Table, ok bool) {
+	var syms []elfsym.Symbol
+	n := 0
+	for s, err := range t.f.Symbols(elfsym.Symtab | elfsym.Dynsym) {
+		if n++; n%4096 == 0 && ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			if !report(err) {
+				return nil, false
+			}
+			continue
+		}
+		if t.listed(kind, &s) && m.symbol(s.Name) {
+			syms = append(syms, s)
+		}
+	}
+	return elfsym.NewTable(syms), true
+}
+
+// listed reports whether a symbol is of a kind.
+func (t *Target) listed(kind Kind, s *elfsym.Symbol) bool {
+	if t.f.Floating(s) || s.Name == "" {
+		return false
+	}
+	if kind == KindData {
+		return s.IsVariable()
+	}
+	return s.IsFunc() && t.f.Segments().IsCode(s.Addr)
+}
+
+// matcher decides what of a listing is wanted.
+type matcher struct {
+	globs   []glob.Pattern
+	needles []string // of the mangled names that a glob can match, parallel
+}
+
+// newMatcher returns nil, which matches everything, for no patterns.
+func newMatcher(patterns []string) *matcher {
+	if len(patterns) == 0 {
+		return nil
+	}
+	m := &matcher{}
+	for _, p := range patterns {
+		m.globs = append(m.globs, glob.New(p))
+		m.needles = append(m.needles, elfsym.MangledNeedle(p))
+	}
+	return m
+}
+
+func (m *matcher) site(provider, name string) bool {
+	if m == nil {
+		return true
+	}
+	for _, g := range m.globs {
+		if g.Match(name) || g.Match(provider+":"+name) {
+			return true
+		}
+	}
+	return false
+}
+
+// symbol matches a raw name, and the names that it demangles to only if a
+// pattern can match one of those.
+func (m *matcher) symbol(name string) bool {
+	if m == nil {
+		return true
+	}
+	candidate := false
+	for i, g := range m.globs {
+		if g.Match(name) {
+			return true
+		}
+		candidate = candidate || strings.Contains(name, m.needles[i])
+	}
+	if !candidate {
+		return false
+	}
+	full, bare, plain := elfsym.DemangledForms(name)
+	if full == "" {
+		return false
+	}
+	for _, g := range m.globs {
+		if g.Match(full) || g.Match(bare) || g.Match(plain) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,126 @@
+package offset
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// nearest gathers the names most like one that was not found: those that differ
+// by a few letters, in case, or by what stands around it.
+type nearest struct {
+	want, lower string
+	worst       int // edits allowed
+	found       []ranked
+	row         []int // scratch of distance
+}
+
+type ranked struct {
+	name string
+	rank int
+}
+
+const nearestCount = 3
+
+func newNearest(want string) *nearest {
+	return &nearest{want: want, lower: strings.ToLower(want), worst: min(max(len(want)/4, 1), 3)}
+}
+
+// add ranks a name by its likeness, or that of its short form, to the one
+// wanted.
+func (n *nearest) add(name, short string) {
+	rank := min(n.rank(name), n.rank(short))
+	if rank == tooFar {
+		return
+	}
+	r := ranked{name, rank}
+	at, dup := slices.BinarySearchFunc(n.found, r, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(len(a.name), len(b.name)), cmp.Compare(a.name, b.name))
+	})
+	if dup || at >= nearestCount {
+		return
+	}
+	n.found = slices.Insert(n.found, at, r)
+	n.found = n.found[:min(len(n.found), nearestCount)]
+}
+
+const tooFar = 100
+
+// rank is the number of edits, or a fixed rank for the same letters in another
+// case (between none and one) and for a name that contains the one wanted.
+func (n *nearest) rank(name string) int {
+	if name == "" || len(name) > 256 || len(n.want) > 256 {
+		return tooFar
+	}
+	if len(name) == len(n.want) && strings.EqualFold(name, n.want) {
+		return 0
+	}
+	d := tooFar
+	if diff := len(name) - len(n.want); diff <= n.worst && -diff <= n.worst {
+		if d = n.distance(name); d > n.worst {
+			d = tooFar
+		}
+	}
+	if d == tooFar && len(n.want) >= 4 && containsFold(name, n.lower) {
+		d = n.worst + 1
+	}
+	return d
+}
+
+// containsFold is strings.Contains for ASCII letters in any case; lower is in
+// lower case.
+func containsFold(s, lower string) bool {
+	for i := 0; i+len(lower) <= len(s); i++ {
+		k := 0
+		for k < len(lower) && toLower(s[i+k]) == lower[k] {
+			k++
+		}
+		if k == len(lower) {
+			return true
+		}
+	}
+	return false
+}
+
+func toLower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// distance is the number of letters to insert, delete or change (Levenshtein).
+func (n *nearest) distance(name string) int {
+	row := n.row[:0]
+	for j := 0; j <= len(name); j++ {
+		row = append(row, j)
+	}
+	for i := 1; i <= len(n.want); i++ {
+		diagonal := row[0]
+		row[0] = i
+		lowest := i
+		for j := 1; j <= len(name); j++ {
+			cost := diagonal
+			if n.want[i-1] != name[j-1] {
+				cost++
+			}
+			diagonal = row[j]
+			row[j] = min(cost, row[j]+1, row[j-1]+1)
+			lowest = min(lowest, row[j])
+		}
+		if lowest > n.worst {
+			n.row = row
+			return tooFar
+		}
+	}
+	n.row = row
+	return row[len(name)]
+}
+
+func (n *nearest) names() []string {
+	var out []string
+	for _, r := range n.found {
+		out = append(out, r.name)
+	}
+	return out
+}

@@ -1,0 +1,190 @@
+package offset
+
+import (
+	"debug/elf"
+	"fmt"
+	"strings"
+
+	"github.com/probels/probels/elfsym"
+)
+
+// A NotFoundError says why a spec stands for nothing in a file.
+type NotFoundError struct {
+	Spec Spec
+	Path string
+
+	// Searched are the sources that were looked through, with what they hold:
+	// "dynsym (1,473 functions)".
+	Searched []string
+
+	// Imported is set where the file only uses the name. It is defined in one
+	// of Needed, the libraries that the file asks for, or in one that they do.
+	Imported bool
+	Needed   []string
+
+	// Nearest are names in the file that are like the one asked for, the
+	// likeliest first.
+	Nearest []string
+
+	// Note is what else is known: that the name is a variable, say.
+	Note string
+}
+
+func (e *NotFoundError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: ", e.Spec)
+	switch {
+	case e.Imported:
+		b.WriteString("only imported")
+		if len(e.Needed) > 0 {
+			fmt.Fprintf(&b, "; look in %s", strings.Join(e.Needed, ", "))
+		}
+	case e.Note != "":
+		b.WriteString(e.Note)
+	default:
+		b.WriteString("not found")
+	}
+	if len(e.Nearest) > 0 {
+		fmt.Fprintf(&b, "; nearest %s", strings.Join(e.Nearest, ", "))
+	}
+	if !e.Imported {
+		fmt.Fprintf(&b, "; searched %s", strings.Join(e.Searched, ", "))
+	}
+	return b.String()
+}
+
+// An AmbiguousError is returned where one place was asked for and several have
+// the name.
+type AmbiguousError struct {
+	Spec      Spec
+	Locations []Location
+}
+
+func (e *AmbiguousError) Error() string {
+	const few = 4
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d places:", e.Spec, len(e.Locations))
+	for i, l := range e.Locations {
+		if i == few {
+			b.WriteString(" …")
+			break
+		}
+		fmt.Fprintf(&b, " 0x%x", uint64(l.Offset))
+		if l.File != "" {
+			fmt.Fprintf(&b, " (%s)", l.File)
+		} else if l.Version != "" {
+			fmt.Fprintf(&b, " (@%s)", l.Version)
+		}
+	}
+	return b.String()
+}
+
+// explain gives every result that found nothing its NotFoundError.
+func (r *resolution) explain() {
+	// Each needs a walk over all names, so not for any number of them.
+	const wanted = 16
+	explained := 0
+	var searched []string
+	for i := range r.results {
+		res := &r.results[i]
+		if !res.open() {
+			continue
+		}
+		if searched == nil {
+			searched = r.searched()
+		}
+		e := &NotFoundError{Spec: res.Spec, Path: r.t.path, Searched: searched}
+		res.Err = e
+		r.explainName(e)
+		if explained < wanted && !e.Imported {
+			e.Nearest = r.nearest(res.Spec)
+			explained++
+		}
+	}
+}
+
+// explainName says what a name is that is no function.
+func (r *resolution) explainName(e *NotFoundError) {
+	for _, name := range []string{e.Spec.fn.name, e.Spec.plus.name, e.Spec.static.name} {
+		bare, version, _ := elfsym.SplitVersion(name)
+		for _, s := range append(r.notFuncs[name], r.notFuncs[bare]...) {
+			switch {
+			case !s.Defined():
+				e.Imported = true
+				e.Needed, _ = r.t.f.Needed() // without them the note is still right
+			case s.Type == elf.STT_TLS:
+				e.Note = "a thread-local variable, not a function"
+			case s.IsVariable():
+				e.Note = "a variable, not a function"
+			case r.t.f.Segments().IsCode(s.Addr):
+				e.Note = fmt.Sprintf("a label and not marked as a function; its address is 0x%x", uint64(s.Addr))
+			default:
+				e.Note = "a symbol outside of the file's code"
+			}
+		}
+		if versions := r.otherVersions(bare, version); e.Note == "" && versions != "" {
+			e.Imported, e.Note = false, "no such version; there is "+versions
+		}
+	}
+	if e.Spec.line && e.Note == "" {
+		e.Note = "not found; if a line is meant, that takes debug information, which is not read yet"
+	}
+}
+
+// otherVersions are the versions of a name that was asked for in another one.
+func (r *resolution) otherVersions(name, version string) string {
+	if version == "" {
+		return ""
+	}
+	var out []string
+	for _, s := range r.allFunctions().Named(name) {
+		out = append(out, s.FullName())
+	}
+	return strings.Join(out, ", ")
+}
+
+// searched describes the sources of names.
+func (r *resolution) searched() []string {
+	var out []string
+	counts := map[elfsym.Source]int{}
+	syms := r.allFunctions().All()
+	for i := range syms {
+		for _, src := range []elfsym.Source{elfsym.Symtab, elfsym.Dynsym} {
+			if syms[i].Source&src != 0 {
+				counts[src]++
+			}
+		}
+	}
+	for _, src := range []elfsym.Source{elfsym.Symtab, elfsym.Dynsym} {
+		if r.t.f.Has(src) == 0 {
+			out = append(out, fmt.Sprintf("%v (none)", src))
+		} else {
+			out = append(out, fmt.Sprintf("%v (%d functions)", src, counts[src]))
+		}
+	}
+	return append(out, fmt.Sprintf("USDT (%d sites)", len(r.allSites())))
+}
+
+// nearest are the names most like the one that a spec has.
+func (r *resolution) nearest(s Spec) []string {
+	if s.fn.name == "" && s.usdt.name == "" {
+		return nil
+	}
+	n := newNearest(s.text)
+	for i := range r.allSites() {
+		n.add(r.siteList[i].Provider+":"+r.siteList[i].Name, r.siteList[i].Name)
+	}
+	// What a mangled name stands for is compared only where it has the words.
+	needle := elfsym.MangledNeedle(s.fn.name)
+	syms := r.allFunctions().All()
+	for i := range syms {
+		name := syms[i].Name
+		n.add(name, name)
+		if needle != "" && strings.Contains(name, needle) {
+			if _, bare, plain := elfsym.DemangledForms(name); bare != "" {
+				n.add(bare, plain)
+			}
+		}
+	}
+	return n.names()
+}

@@ -1,0 +1,163 @@
+package offset
+
+import (
+	"debug/elf"
+	"fmt"
+	"strings"
+
+	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/usdt"
+)
+
+// Kind is what a place in a program is known as; a set of them in a Query.
+type Kind uint8
+
+const (
+	KindUSDT Kind = 1 << iota // a site of a USDT probe
+	KindFunc                  // the entry of a function
+	KindData                  // a variable: listed, never a place for a probe
+	KindAddr                  // an address or offset that somebody gave
+)
+
+var kindNames = []struct {
+	kind Kind
+	name string
+}{
+	{KindUSDT, "usdt"}, {KindFunc, "uprobe"}, {KindData, "data"}, {KindAddr, "address"},
+}
+
+// String is the kind's name on the command line and in JSON: "usdt", "uprobe",
+// "data"; several are joined by commas.
+func (k Kind) String() string {
+	var out []string
+	for _, n := range kindNames {
+		if k&n.kind != 0 {
+			out = append(out, n.name)
+		}
+	}
+	return strings.Join(out, ",")
+}
+
+// ParseKinds reads what String writes, of the kinds that can be listed.
+func ParseKinds(s string) (Kind, error) {
+	var k Kind
+	for word := range strings.SplitSeq(s, ",") {
+		found := false
+		for _, n := range kindNames {
+			if n.name == word && n.kind != KindAddr {
+				k |= n.kind
+				found = true
+			}
+		}
+		if !found {
+			return 0, fmt.Errorf("no kind %q: usdt, uprobe, data", word)
+		}
+	}
+	return k, nil
+}
+
+// A Probe is one thing that a listing shows. Which of Site and Symbol is set
+// depends on Kind.
+type Probe struct {
+	Kind    Kind
+	Path    string
+	BuildID string
+
+	Site   *usdt.Site     // KindUSDT
+	Symbol *elfsym.Symbol // KindFunc, KindData
+
+	// Offset is the place in the file of Symbol.Addr, and EntryOffset of
+	// Symbol.Entry(): where the uprobe goes. Both mean nothing if Err is set,
+	// and for variables, which no uprobe can be put on.
+	Offset, EntryOffset elfsym.Offset
+
+	// Err says why a function or a site has no place in the file.
+	Err error
+}
+
+// Name is the probe's: "provider:name" for USDT, else the symbol's as the file
+// spells it, without a version.
+func (p *Probe) Name() string {
+	if p.Kind == KindUSDT {
+		return p.Site.Provider + ":" + p.Site.Name
+	}
+	return p.Symbol.Name
+}
+
+// A Location is one place in one file where a uprobe can be put.
+type Location struct {
+	Kind    Kind
+	Path    string
+	BuildID string
+
+	// Provider is set for USDT, Version for a function that has one. Name is
+	// the function's or the probe's; for KindAddr the function's that covers
+	// the address, if one does.
+	Provider, Name, Version string
+
+	// Addr is the link-time address of the instruction and Offset its place in
+	// the file: what the kernel wants. They include Addend, the distance from
+	// the function's address, and on 64-bit PowerPC the way to its local entry.
+	Addr   elfsym.Addr
+	Offset elfsym.Offset
+	Addend uint64
+
+	// Semaphore and RefCtrOffset are the address and the place in the file of a
+	// USDT probe's counter; 0 if it has none.
+	Semaphore    elfsym.Addr
+	RefCtrOffset elfsym.Offset
+
+	// Evidence: where a function's name was found, what it is (an ifunc's
+	// address is that of its resolver, which runs once), which source file a
+	// static is of, and its size.
+	Sources elfsym.Source
+	Type    elf.SymType
+	File    string
+	Size    uint64
+}
+
+// Location is where the probe goes, or the error that it has none.
+func (p *Probe) Location() (Location, error) {
+	l := Location{Kind: p.Kind, Path: p.Path, BuildID: p.BuildID}
+	if p.Err != nil {
+		return l, fmt.Errorf("%s: %w", p.Name(), p.Err)
+	}
+	switch p.Kind {
+	case KindUSDT:
+		s := p.Site
+		if s.SemaphoreErr != nil {
+			// Without the semaphore the program never reaches the probe.
+			return l, fmt.Errorf("%s: semaphore: %w", p.Name(), s.SemaphoreErr)
+		}
+		l.Provider, l.Name, l.Addr, l.Offset = s.Provider, s.Name, s.Addr, s.Offset
+		l.Semaphore, l.RefCtrOffset = s.Semaphore, s.RefCtrOffset
+	case KindFunc:
+		s := p.Symbol
+		l.Name, l.Version, l.Addr, l.Offset = s.Name, s.Version, s.Entry(), p.EntryOffset
+		l.Sources, l.Type, l.File, l.Size = s.Source, s.Type, s.File, s.Size
+	default:
+		return l, fmt.Errorf("%s: a variable, not a place for a uprobe", p.Name())
+	}
+	return l, nil
+}
+
+// TypeName is a symbol type's name in JSON: "func", "ifunc", "object".
+func TypeName(t elf.SymType) string {
+	switch t {
+	case elf.STT_FUNC:
+		return "func"
+	case elf.STT_GNU_IFUNC:
+		return "ifunc"
+	case elf.STT_OBJECT:
+		return "object"
+	}
+	return strings.ToLower(strings.TrimPrefix(t.String(), "STT_"))
+}
+
+// BindingName is a symbol binding's name in JSON: "local", "global", "weak".
+func BindingName(b elf.SymBind) string {
+	if b == elf.STB_LOOS { // STB_GNU_UNIQUE: global, and one for all namespaces
+		return "global"
+	}
+	return strings.ToLower(strings.TrimPrefix(b.String(), "STB_"))
+}

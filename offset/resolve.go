@@ -1,0 +1,218 @@
+package offset
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/usdt"
+)
+
+// A Result is what one Spec stands for: at least one location, or an error.
+// With locations Err may still be set: some of what matched has no place in the
+// file.
+type Result struct {
+	Spec      Spec
+	Locations []Location
+	Err       error // a *NotFoundError where nothing has that name
+}
+
+// One is the location, if there is exactly one place in the file, and an
+// *AmbiguousError with all of them if there are more. Two names of one place
+// (aliases, versions) are one.
+func (r Result) One() (Location, error) {
+	if len(r.Locations) == 0 {
+		return Location{}, cmp.Or(r.Err, errors.New("nothing found"))
+	}
+	first := r.Locations[0]
+	for _, l := range r.Locations[1:] {
+		if l.Path != first.Path || l.Offset != first.Offset || l.RefCtrOffset != first.RefCtrOffset {
+			return Location{}, &AmbiguousError{r.Spec, r.Locations}
+		}
+	}
+	return first, r.Err
+}
+
+// Resolve finds what each spec stands for, all of them in one pass over each
+// table. Names are tried as the file spells them; if that finds nothing, as
+// their source has them (demangled); if that does not either, as patterns.
+// Every candidate is returned: statics of one name, versions, ifuncs, all sites
+// of a USDT probe. Results are in the order of the specs.
+//
+// The error is about the file as a whole; what a damaged table hides may be why
+// a Result has none.
+func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
+	r := &resolution{t: t, ctx: ctx, results: make([]Result, len(specs))}
+	for i, s := range specs {
+		r.results[i].Spec = s
+	}
+	r.addresses()
+	r.sites()
+	r.names()
+	r.sourceNames()
+	r.patterns()
+	r.describeAddresses()
+	r.explain()
+	if err := cmp.Or(ctx.Err(), t.f.CheckUnchanged()); err != nil {
+		return nil, err
+	}
+	return r.results, errors.Join(r.problems...)
+}
+
+// resolution is one call of Resolve under way.
+type resolution struct {
+	t        *Target
+	ctx      context.Context
+	results  []Result
+	problems []error // with the file, not with a spec
+
+	siteList  []usdt.Site // sorted
+	sitesRead bool
+	functions *elfsym.Table // all of them: read only if a name is not found as it is
+	notFuncs  map[string][]elfsym.Symbol
+}
+
+// problem keeps an error about the file, within reason.
+func (r *resolution) problem(err error) bool {
+	const enough = 20
+	if len(r.problems) < enough {
+		r.problems = append(r.problems, err)
+	}
+	return true
+}
+
+// fail adds an error to a result.
+func (res *Result) fail(err error) { res.Err = errors.Join(res.Err, err) }
+
+// open reports whether nothing was found yet, nor refused.
+func (res *Result) open() bool { return len(res.Locations) == 0 && res.Err == nil }
+
+// addresses settles the specs that are an address or an offset.
+func (r *resolution) addresses() {
+	for i := range r.results {
+		res := &r.results[i]
+		switch s := res.Spec; {
+		case s.addr != nil:
+			r.address(res, *s.addr)
+		case s.off != nil:
+			if s.buildID != "" && s.buildID != r.t.buildID {
+				res.fail(fmt.Errorf("%s is an offset in the build %s, and %s is %s", s, s.buildID, r.t.path, cmp.Or(r.t.buildID, "without a build-id")))
+				continue
+			}
+			a, err := r.t.f.Segments().Addr(*s.off)
+			if err != nil {
+				res.fail(err)
+				continue
+			}
+			r.address(res, a)
+		}
+	}
+}
+
+func (r *resolution) address(res *Result, a elfsym.Addr) {
+	off, err := r.t.f.Segments().Code(a)
+	if err != nil {
+		res.fail(err)
+		return
+	}
+	res.Locations = append(res.Locations, Location{Kind: KindAddr, Path: r.t.path, BuildID: r.t.buildID, Addr: a, Offset: off})
+}
+
+// describeAddresses names the functions that cover the addresses.
+func (r *resolution) describeAddresses() {
+	for i := range r.results {
+		for k := range r.results[i].Locations {
+			l := &r.results[i].Locations[k]
+			if l.Kind != KindAddr {
+				continue
+			}
+			if covering := r.allFunctions().Covering(l.Addr); len(covering) > 0 {
+				s := best(covering)
+				l.Name, l.Version, l.Sources, l.Type, l.File, l.Size = s.Name, s.Version, s.Source, s.Type, s.File, s.Size
+				l.Addend = uint64(l.Addr - s.Addr)
+			}
+		}
+	}
+}
+
+// best is the alias to describe an address with: a global one before a local
+// one, then the first by name.
+func best(aliases []elfsym.Symbol) elfsym.Symbol {
+	return slices.MinFunc(aliases, func(a, b elfsym.Symbol) int {
+		return cmp.Or(-cmp.Compare(a.Bind, b.Bind), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// sites settles "provider:name".
+func (r *resolution) sites() {
+	for i := range r.results {
+		res := &r.results[i]
+		want := res.Spec.usdt
+		if want == (usdtSpec{}) {
+			continue
+		}
+		for k := range r.allSites() {
+			if s := &r.siteList[k]; s.Provider == want.provider && s.Name == want.name {
+				r.addSite(res, s)
+			}
+		}
+	}
+}
+
+func (r *resolution) addSite(res *Result, s *usdt.Site) { r.add(res, r.t.siteProbe(s), 0) }
+
+// add appends the location of a probe, or says why it has none.
+func (r *resolution) add(res *Result, p *Probe, addend uint64) {
+	l, err := p.Location()
+	if err == nil && addend != 0 {
+		err = r.move(&l, p.Symbol.Addr, addend)
+	}
+	if err != nil {
+		res.fail(err)
+		return
+	}
+	res.Locations = append(res.Locations, l)
+}
+
+// move goes addend bytes into a function, and no further than its end. It
+// counts from the symbol's address, as disassemblers do, not from a local entry.
+func (r *resolution) move(l *Location, base elfsym.Addr, addend uint64) error {
+	if l.Size != 0 && addend >= l.Size {
+		return fmt.Errorf("%s+0x%x: it has 0x%x bytes", l.Name, addend, l.Size)
+	}
+	a := base + elfsym.Addr(addend)
+	off, err := r.t.f.Segments().Code(a)
+	if err != nil || a < base {
+		return fmt.Errorf("%s+0x%x: %w", l.Name, addend, cmp.Or(err, elfsym.ErrNoOffset))
+	}
+	l.Addr, l.Offset, l.Addend = a, off, addend
+	return nil
+}
+
+// allSites are the file's USDT sites, read once.
+func (r *resolution) allSites() []usdt.Site {
+	if !r.sitesRead {
+		r.sitesRead = true
+		for s, err := range usdt.Sites(r.t.f) {
+			if err != nil {
+				r.problem(err)
+			} else {
+				r.siteList = append(r.siteList, s)
+			}
+		}
+		sortSites(r.siteList)
+	}
+	return r.siteList
+}
+
+// allFunctions are the file's functions from all sources, read once.
+func (r *resolution) allFunctions() *elfsym.Table {
+	if r.functions == nil {
+		r.functions, _ = r.t.table(r.ctx, KindFunc, nil, r.problem)
+		r.functions.InferSizes(r.t.f)
+	}
+	return r.functions
+}

@@ -1,0 +1,144 @@
+package offset
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/glob"
+)
+
+// A Spec says which places are meant. Make one with Func, USDT, At, FileOffset
+// or, from what a person typed, ParseSpec.
+type Spec struct {
+	text string
+
+	// The ways to read it, each zero if it cannot be read so. What a person
+	// typed can often be read in several; all are tried.
+	fn      funcSpec   // a function's name as it is
+	plus    funcSpec   // a function's name, and a distance behind "+"
+	static  staticSpec // "file.c:func"
+	usdt    usdtSpec   // "provider:name"
+	pattern string     // with wildcards
+	addr    *elfsym.Addr
+	off     *elfsym.Offset
+
+	buildID string // for off: what the file must have
+	line    bool   // "file.c:42": needs DWARF
+}
+
+type funcSpec struct {
+	name   string // raw or demangled, perhaps with a version
+	addend uint64
+}
+
+type staticSpec struct {
+	file string
+	funcSpec
+}
+
+type usdtSpec struct{ provider, name string }
+
+// Func is a function by its name: as the file spells it ("_ZN1A1fEv"), with a
+// version ("read@GLIBC_2.2.5", "read@@GLIBC_2.2.5"), or as its source has it
+// ("A::f", "A::f(int)").
+func Func(name string) Spec { return Spec{text: name, fn: funcSpec{name: name}} }
+
+// FuncOffset is a place within a function, addend bytes behind its address.
+func FuncOffset(name string, addend uint64) Spec {
+	return Spec{text: fmt.Sprintf("%s+0x%x", name, addend), plus: funcSpec{name, addend}}
+}
+
+// USDT is all sites of a USDT probe.
+func USDT(provider, name string) Spec {
+	return Spec{text: provider + ":" + name, usdt: usdtSpec{provider, name}}
+}
+
+// At is a link-time address.
+func At(a elfsym.Addr) Spec { return Spec{text: fmt.Sprintf("0x%x", uint64(a)), addr: &a} }
+
+// FileOffset is a place in the file, of the build with the given build-id, in
+// hexadecimal digits; in another build the same offset is another instruction,
+// and is refused. An empty build-id takes any.
+func FileOffset(o elfsym.Offset, buildID string) Spec {
+	return Spec{text: fmt.Sprintf("+0x%x", uint64(o)), off: &o, buildID: strings.ToLower(buildID)}
+}
+
+// String is the spec as it was typed, or as ParseSpec would read it.
+func (s Spec) String() string { return s.text }
+
+// ParseSpec reads what a person types:
+//
+//	func  func@VER  func@@VER  func+0x10  file.c:func  ns::Class::method(int)
+//	pkg.(*Type).Method  provider:probe  0xADDR  +0xOFFSET  or a pattern
+//
+// Most texts can be read in more than one way; Resolve tries them all. It is an
+// error if there is none.
+func ParseSpec(text string) (Spec, error) {
+	s := Spec{text: text}
+	if text == "" {
+		return s, fmt.Errorf("an empty name")
+	}
+	if rest, ok := strings.CutPrefix(text, "+"); ok {
+		n, err := parseNumber(rest)
+		if err != nil {
+			return s, fmt.Errorf("%q: %q is no file offset: %w", text, rest, err)
+		}
+		off := elfsym.Offset(n)
+		s.off = &off
+		return s, nil
+	}
+	if strings.HasPrefix(text, "0x") || strings.HasPrefix(text, "0X") {
+		n, err := parseNumber(text)
+		if err != nil {
+			return s, fmt.Errorf("%q is no address: %w", text, err)
+		}
+		a := elfsym.Addr(n)
+		s.addr = &a
+		return s, nil
+	}
+	s.fn.name = text
+	s.plus = parsePlus(text)
+	if i := strings.IndexByte(text, ':'); i > 0 && i+1 < len(text) && text[i+1] != ':' {
+		s.usdt = usdtSpec{text[:i], text[i+1:]}
+	}
+	// The last ":", for the file may be a path and the function no C++ name.
+	if i := strings.LastIndexByte(text, ':'); i > 0 && i+1 < len(text) && text[i-1] != ':' {
+		s.static = staticSpec{text[:i], parsePlus(text[i+1:])}
+		if s.static.name == "" {
+			s.static.name = text[i+1:]
+		}
+		_, err := strconv.ParseUint(text[i+1:], 10, 32)
+		s.line = err == nil
+	}
+	if glob.Has(text) {
+		s.pattern = text
+	}
+	return s, nil
+}
+
+// parsePlus reads "name+number"; the zero funcSpec if it is not that.
+func parsePlus(text string) funcSpec {
+	i := strings.LastIndexByte(text, '+')
+	if i <= 0 {
+		return funcSpec{}
+	}
+	n, err := parseNumber(text[i+1:])
+	if err != nil {
+		return funcSpec{}
+	}
+	return funcSpec{text[:i], n}
+}
+
+// parseNumber reads a decimal or, with "0x", a hexadecimal number.
+func parseNumber(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if hex, ok := strings.CutPrefix(strings.ToLower(s), "0x"); ok {
+		n, err = strconv.ParseUint(hex, 16, 64)
+	}
+	if err != nil {
+		return 0, err.(*strconv.NumError).Err
+	}
+	return n, nil
+}

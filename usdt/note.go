@@ -1,0 +1,155 @@
+package usdt
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/wire"
+)
+
+// note is the content of one NT_STAPSDT note.
+type note struct {
+	at                   elfsym.Offset
+	loc, base, semaphore elfsym.Addr
+	provider, name, args string
+}
+
+const (
+	headerSize = 12 // namesz, descsz, type
+	ntStapsdt  = 3
+	owner      = "stapsdt\x00"
+)
+
+// area is a section of notes while it is walked.
+type area struct {
+	wire.Layout
+	sec  elfsym.NoteSection
+	text string // the same bytes: the strings of all notes are parts of it
+	mark []byte // the bytes that type and owner make in every note
+}
+
+// notes yields the stapsdt notes of a section. What is not one is reported.
+func notes(f *elfsym.File, sec elfsym.NoteSection) iter.Seq2[note, error] {
+	a := area{
+		Layout: wire.Layout{Big: f.ByteOrder() == elf.ELFDATA2MSB, Is64: f.Class() == elf.ELFCLASS64},
+		sec:    sec,
+		text:   string(sec.Data),
+	}
+	ours := strings.HasPrefix(sec.Name, ".note.stapsdt")
+	return func(yield func(note, error) bool) {
+		for pos := 0; pos+headerSize <= len(a.text); {
+			n, next, err := a.note(pos)
+			if n == nil {
+				// Whatever its sizes say, a note of ours may begin within it.
+				if again := a.find(pos+1, next); again >= 0 {
+					ours, next = true, again
+					if err == nil {
+						err = a.fail(pos, "another note begins within it")
+					}
+				}
+				if err == nil {
+					err = a.fail(pos, "not a stapsdt note")
+				}
+				// In a section of another name, other notes are at home.
+				if ours && !yield(note{}, err) {
+					return
+				}
+			} else {
+				ours = true
+				if !yield(*n, nil) {
+					return
+				}
+			}
+			pos = next
+		}
+	}
+}
+
+func (a *area) fail(pos int, format string, args ...any) error {
+	return &NoteError{a.sec.Name, a.sec.Offset + elfsym.Offset(pos), fmt.Sprintf(format, args...)}
+}
+
+// note reads the one at pos: nil if it is of another kind. next is where the
+// following one should be; after an error it is the end.
+func (a *area) note(pos int) (n *note, next int, err error) {
+	b := a.sec.Data[pos:]
+	namesz, descsz, typ := uint64(a.U32(b)), uint64(a.U32(b[4:])), a.U32(b[8:])
+	desc := headerSize + roundUp(namesz)
+	end := desc + descsz
+	if end > uint64(len(b)) {
+		return nil, len(a.text), a.fail(pos, "it has %d bytes, and %d are left", end, len(b))
+	}
+	next = pos + int(min(roundUp(end), uint64(len(b)))) // the last may lack its padding
+	if namesz != uint64(len(owner)) || !strings.HasPrefix(a.text[pos+headerSize:], owner) || typ != ntStapsdt {
+		return nil, next, nil
+	}
+	n, err = a.descriptor(pos, pos+int(desc), pos+int(end))
+	if err != nil {
+		return nil, len(a.text), err
+	}
+	return n, next, nil
+}
+
+func roundUp(n uint64) uint64 { return (n + 3) &^ 3 }
+
+// descriptor reads three addresses and three strings between from and to.
+func (a *area) descriptor(pos, from, to int) (*note, error) {
+	w := a.WordSize()
+	if to-from < 3*w {
+		return nil, a.fail(pos, "no room for its addresses")
+	}
+	b := a.sec.Data[from:to]
+	n := &note{
+		at:  a.sec.Offset + elfsym.Offset(pos),
+		loc: elfsym.Addr(a.Word(b)), base: elfsym.Addr(a.Word(b[w:])), semaphore: elfsym.Addr(a.Word(b[2*w:])),
+	}
+	text := a.text[from+3*w : to]
+	var ok bool
+	if n.provider, text, ok = strings.Cut(text, "\x00"); !ok || n.provider == "" {
+		return nil, a.fail(pos, "no provider")
+	}
+	if n.name, text, ok = strings.Cut(text, "\x00"); !ok || n.name == "" {
+		return nil, a.fail(pos, "no name")
+	}
+	// perf takes a note whose third string is missing; nobody takes one whose
+	// string has no end. What may follow it is padding.
+	if n.args, text, ok = strings.Cut(text, "\x00"); !ok && n.args != "" {
+		return nil, a.fail(pos, "%s:%s: its arguments have no end", n.provider, n.name)
+	}
+	if len(text) >= 8 || strings.Trim(text, "\x00") != "" {
+		return nil, a.fail(pos, "%s:%s: %d bytes behind its arguments", n.provider, n.name, len(text))
+	}
+	return n, nil
+}
+
+// find is where the next stapsdt note begins, at or after from and before to;
+// -1 if none does. It looks for type and owner, which are the same in all.
+func (a *area) find(from, to int) int {
+	if a.mark == nil {
+		a.mark = make([]byte, 4, 4+len(owner))
+		if a.Big {
+			a.mark[3] = ntStapsdt
+		} else {
+			a.mark[0] = ntStapsdt
+		}
+		a.mark = append(a.mark, owner...)
+	}
+	const before = headerSize - 4 // of the mark in its note
+	end := min(to+before+len(a.mark)-1, len(a.text))
+	for at := from + before; at < end; {
+		i := bytes.Index(a.sec.Data[at:end], a.mark)
+		if i < 0 {
+			return -1
+		}
+		begin := at + i - before
+		if begin%4 == 0 {
+			return begin
+		}
+		at += i + 1
+	}
+	return -1
+}
