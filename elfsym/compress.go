@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/klauspost/compress/zlib"
@@ -51,8 +52,8 @@ func (f *File) inflateSection(s *Section, raw []byte) ([]byte, error) {
 }
 
 func (f *File) inflate(s *Section, typ elf.CompressionType, raw []byte, size uint64) ([]byte, error) {
-	if size > f.lim.Inflate {
-		return nil, &FormatError{s.Name, s.Offset, fmt.Sprintf("inflates to %d bytes, %d allowed", size, f.lim.Inflate), ErrLimit}
+	if limit := min(f.lim.Inflate, math.MaxInt); size > limit {
+		return nil, &FormatError{s.Name, s.Offset, fmt.Sprintf("inflates to %d bytes, %d allowed", size, limit), ErrLimit}
 	}
 	fail := func(err error) ([]byte, error) {
 		return nil, damaged(s.Name, uint64(s.Offset), "%v: %v", typ, err)

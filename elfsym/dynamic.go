@@ -12,6 +12,10 @@ type dynamicTable struct {
 	needed []uint64              // offsets into the string table
 }
 
+// maxNeeded is how many libraries a file may need. Each costs a name, and all
+// names may be one.
+const maxNeeded = 1 << 12
+
 // Machine-specific tags that debug/elf lacks.
 const (
 	dtPPC64OPD   elf.DynTag = 0x70000001
@@ -48,7 +52,7 @@ func (f *File) readDynamic() (*dynamicTable, error) {
 		if tag == elf.DT_NULL {
 			break
 		}
-		if tag == elf.DT_NEEDED {
+		if tag == elf.DT_NEEDED && len(d.needed) <= maxNeeded {
 			d.needed = append(d.needed, val)
 		}
 		if _, again := d.tags[tag]; !again {
@@ -90,10 +94,13 @@ func (f *File) Needed() ([]string, error) {
 	if !ok {
 		return nil, damaged("dynamic section", 0, "DT_NEEDED and no DT_STRTAB")
 	}
+	if len(d.needed) > maxNeeded {
+		return nil, &FormatError{"dynamic section", 0, fmt.Sprintf("more than %d libraries", maxNeeded), ErrLimit}
+	}
 	strs := stringTable{f: f, part: "dynamic strings", off: off, size: d.tags[elf.DT_STRSZ]}
 	out := make([]string, 0, len(d.needed))
 	for _, n := range d.needed {
-		s, err := strs.at(n)
+		s, err := strs.at(n, maxVersion)
 		if err != nil {
 			return out, err
 		}

@@ -10,7 +10,7 @@ import (
 var (
 	ErrNotELF      = errors.New("not an ELF file")
 	ErrNotRegular  = errors.New("not a regular file")
-	ErrTruncated   = errors.New("the file ends too early")
+	ErrTruncated   = errors.New("truncated")
 	ErrDamaged     = errors.New("damaged")
 	ErrLimit       = errors.New("over the limit")
 	ErrUnsupported = errors.New("not supported")

@@ -40,11 +40,11 @@ type File struct {
 
 	sections func() (*sectionTable, error)
 	dynamic  func() (*dynamicTable, error)
-	symtab   func() (*symbolTable, error)
-	dynsym   func() (*symbolTable, error)
+	tables   [len(sourceNames)]func() (*symbolTable, error) // by Source's bits
 	opd      func() (*opdTable, error)
 	notes    func() []noteArea
 	buildID  func() []byte
+	goInfo   func() goInfo
 }
 
 // Limits bound what one file may cost. The zero value of a field means its
@@ -170,11 +170,11 @@ func NewFile(r io.ReaderAt, size int64, o *Options) (*File, error) {
 	}
 	f.sections = sync.OnceValues(f.readSections)
 	f.dynamic = sync.OnceValues(f.readDynamic)
-	f.symtab = sync.OnceValues(f.findSymtab)
-	f.dynsym = sync.OnceValues(f.findDynsym)
+	f.tables = [...]func() (*symbolTable, error){sync.OnceValues(f.findSymtab), sync.OnceValues(f.findDynsym)}
 	f.opd = sync.OnceValues(f.readOPD)
 	f.notes = sync.OnceValue(f.findNotes)
 	f.buildID = sync.OnceValue(f.readBuildID)
+	f.goInfo = sync.OnceValue(f.readGoInfo)
 	return f, nil
 }
 

@@ -1,12 +1,99 @@
 package elfsym
 
-import (
-	"debug/elf"
-	"fmt"
-)
+import "debug/elf"
 
 // Hash tables are how the loader finds one name among a quarter of a million:
 // a few reads of a few bytes.
+
+// chainSteps is how many links of chains one look-up follows, and chainStepsEach
+// how many more for each name. Chains have three links or so; a hostile one is as
+// long as its table, and is followed again for each name.
+const (
+	chainSteps     = 1 << 16
+	chainStepsEach = 1 << 8
+)
+
+// A hashTable is the table that look-ups use: .gnu.hash if there is one, else
+// .hash.
+type hashTable struct {
+	t     *symbolTable
+	read  *peeker
+	isGNU bool
+	gnu   gnuHashTable
+	sysv  sysvHashTable
+	steps int // that are left
+}
+
+func (t *symbolTable) openHash(read *peeker, names int) (h hashTable, err error) {
+	h = hashTable{t: t, read: read, isGNU: t.gnuHash.size > 0, steps: chainSteps + names*chainStepsEach}
+	if h.isGNU {
+		h.gnu, err = t.readGNUHash(read)
+	} else {
+		h.sysv, err = t.readSysvHash(read)
+	}
+	return h, err
+}
+
+// A hashChain walks the symbols that a hash table has for one name: with
+// .gnu.hash those of the same hash, all versions of the name and now and then
+// another name; with .hash those of the same bucket.
+type hashChain struct {
+	h    *hashTable
+	want uint32
+	at   uint64 // the symbol that next looks at
+	over bool
+	err  error
+}
+
+func (h *hashTable) find(name string) hashChain {
+	c := hashChain{h: h}
+	if h.isGNU {
+		c.want = gnuHash(name)
+		c.at, c.over, c.err = h.gnuBucket(c.want)
+	} else {
+		c.at, c.over, c.err = h.sysvBucket(sysvHash(name))
+	}
+	return c
+}
+
+// next is the index of the next symbol; false after the last.
+func (c *hashChain) next() (i uint64, ok bool, err error) {
+	for c.err == nil && !c.over {
+		if c.h.steps--; c.h.steps < 0 {
+			c.err = &FormatError{c.h.name(), c.h.place(), "chains that are too long", ErrLimit}
+			break
+		}
+		if !c.h.isGNU {
+			i = c.at
+			c.at, c.over, c.err = c.h.sysvNext(i)
+			if c.err != nil {
+				break
+			}
+			return i, true, nil
+		}
+		i = c.at
+		hash, last, err := c.h.gnuEntry(i)
+		c.at, c.over, c.err = i+1, last, err
+		if err == nil && hash|1 == c.want|1 {
+			return i, true, nil
+		}
+	}
+	return 0, false, c.err
+}
+
+func (h *hashTable) name() string {
+	if h.isGNU {
+		return gnuHashName
+	}
+	return sysvHashName
+}
+
+func (h *hashTable) place() Offset {
+	if h.isGNU {
+		return Offset(h.t.gnuHash.off)
+	}
+	return Offset(h.t.sysvHash.off)
+}
 
 // gnuHashTable is the header of .gnu.hash and where its three arrays are
 // (binutils, "DT_GNU_HASH"): a Bloom filter of bloom words, nbuckets first
@@ -20,19 +107,20 @@ type gnuHashTable struct {
 
 const gnuHashName, sysvHashName = ".gnu.hash", ".hash"
 
-func (t *symbolTable) readGNUHash() (gnuHashTable, error) {
-	var b [16]byte
+func (t *symbolTable) readGNUHash(read *peeker) (gnuHashTable, error) {
+	const header = 16
 	var h gnuHashTable
 	p := t.gnuHash
-	if p.size < uint64(len(b)) {
+	if p.size < header {
 		return h, damaged(gnuHashName, p.off, "%d bytes", p.size)
 	}
-	if err := t.f.readAt(b[:], p.off, gnuHashName); err != nil {
+	b, err := read.peek(p.off, header, gnuHashName)
+	if err != nil {
 		return h, err
 	}
-	h.nbuckets, h.symoffset = t.f.U32(b[:]), t.f.U32(b[4:])
+	h.nbuckets, h.symoffset = t.f.U32(b), t.f.U32(b[4:])
 	h.nbloom, h.shift = t.f.U32(b[8:]), t.f.U32(b[12:])
-	h.bloom, h.end = p.off+uint64(len(b)), p.off+p.size
+	h.bloom, h.end = p.off+header, p.off+p.size
 	h.buckets = h.bloom + uint64(h.nbloom)*uint64(t.f.WordSize())
 	h.chain = h.buckets + 4*uint64(h.nbuckets)
 	if h.chain > h.end {
@@ -49,52 +137,49 @@ func gnuHash(name string) uint32 {
 	return h
 }
 
-// findGNU yields the indexes of the symbols whose hash is name's: all versions
-// of it, and now and then another name.
-func (t *symbolTable) findGNU(h gnuHashTable, name string, yield func(i uint64) error) error {
-	want := gnuHash(name)
-	if h.nbuckets == 0 {
-		return nil
+// gnuBucket is the first symbol of a hash's bucket; none if the Bloom filter
+// knows better or the bucket is empty.
+func (h *hashTable) gnuBucket(want uint32) (first uint64, none bool, err error) {
+	g, f := &h.gnu, h.t.f
+	if g.nbuckets == 0 {
+		return 0, true, nil
 	}
-	var b [8]byte
-	if bits := uint32(8 * t.f.WordSize()); h.nbloom > 0 {
-		word := b[:t.f.WordSize()]
-		if err := t.f.readAt(word, h.bloom+uint64(want/bits%h.nbloom)*uint64(len(word)), gnuHashName); err != nil {
-			return err
-		}
-		if mask := uint64(1)<<(want%bits) | uint64(1)<<(want>>(h.shift%32)%bits); t.f.Word(word)&mask != mask {
-			return nil
-		}
-	}
-	i, err := t.u32(h.buckets + 4*uint64(want%h.nbuckets))
-	if err != nil || i < h.symoffset {
-		return err
-	}
-	for i := uint64(i); i < t.n; i++ {
-		at := h.chain + 4*(i-uint64(h.symoffset))
-		if at+4 > h.end {
-			return damaged(gnuHashName, at, "a chain without an end")
-		}
-		hash, err := t.u32(at)
+	word := uint64(f.WordSize())
+	if bits := uint32(8 * word); g.nbloom > 0 {
+		b, err := h.read.peek(g.bloom+uint64(want/bits%g.nbloom)*word, word, gnuHashName)
 		if err != nil {
-			return err
+			return 0, false, err
 		}
-		if hash|1 == want|1 {
-			if err := yield(i); err != nil {
-				return err
-			}
-		}
-		if hash&1 != 0 {
-			break
+		if mask := uint64(1)<<(want%bits) | uint64(1)<<(want>>(g.shift%32)%bits); f.Word(b)&mask != mask {
+			return 0, true, nil
 		}
 	}
-	return nil
+	b, err := h.read.peek(g.buckets+4*uint64(want%g.nbuckets), 4, gnuHashName)
+	if err != nil {
+		return 0, false, err
+	}
+	i := f.U32(b)
+	return uint64(i), i < g.symoffset, nil
+}
+
+// gnuEntry is the hash of symbol i, and whether it ends its bucket.
+func (h *hashTable) gnuEntry(i uint64) (hash uint32, last bool, err error) {
+	at := h.gnu.chain + 4*(i-uint64(h.gnu.symoffset))
+	if at+4 > h.gnu.end || i >= h.t.n {
+		return 0, false, damaged(gnuHashName, at, "a chain without an end")
+	}
+	b, err := h.read.peek(at, 4, gnuHashName)
+	if err != nil {
+		return 0, false, err
+	}
+	hash = h.t.f.U32(b)
+	return hash, hash&1 != 0, nil
 }
 
 // countByGNUHash is the number of symbols: the chain of the highest bucket ends
 // at the last of them.
 func (t *symbolTable) countByGNUHash() (uint64, error) {
-	h, err := t.readGNUHash()
+	h, err := t.readGNUHash(&peeker{f: t.f})
 	if err != nil {
 		return 0, err
 	}
@@ -109,25 +194,27 @@ func (t *symbolTable) countByGNUHash() (uint64, error) {
 	if last < h.symoffset {
 		return uint64(h.symoffset), nil // only imports
 	}
-	for i := uint64(last); ; i++ {
+	buf := make([]byte, 256)
+	i := uint64(last)
+	for {
 		at := h.chain + 4*(i-uint64(h.symoffset))
-		if at+4 > h.end {
+		if at > h.end || h.end-at < 4 {
 			return 0, damaged(gnuHashName, at, "a chain without an end")
 		}
-		hash, err := t.u32(at)
-		if err != nil {
+		b := buf[:min(uint64(len(buf)), (h.end-at)&^3)]
+		if err := t.f.readAt(b, at, gnuHashName); err != nil {
 			return 0, err
 		}
-		if hash&1 != 0 {
-			return i + 1, nil
+		for ; len(b) > 0; b = b[4:] {
+			i++
+			if t.f.U32(b)&1 != 0 {
+				return i, nil
+			}
+		}
+		if len(buf) < windowSize {
+			buf = make([]byte, 4*len(buf))
 		}
 	}
-}
-
-func (t *symbolTable) u32(off uint64) (uint32, error) {
-	var b [4]byte
-	err := t.f.readAt(b[:], off, gnuHashName)
-	return t.f.U32(b[:]), err
 }
 
 // sysvHashTable is .hash (gABI, "Hash Table"): nbuckets first indexes, and for
@@ -138,7 +225,7 @@ type sysvHashTable struct {
 	entry            uint64 // bytes in each number
 }
 
-func (t *symbolTable) readSysvHash() (sysvHashTable, error) {
+func (t *symbolTable) readSysvHash(read *peeker) (sysvHashTable, error) {
 	var h sysvHashTable
 	h.entry = 4
 	// The two ABIs that took "word" for the class's.
@@ -149,13 +236,11 @@ func (t *symbolTable) readSysvHash() (sysvHashTable, error) {
 	if p.size < 2*h.entry {
 		return h, damaged(sysvHashName, p.off, "%d bytes", p.size)
 	}
-	var err error
-	if h.nbuckets, err = t.sysvEntry(h, p.off); err != nil {
+	b, err := read.peek(p.off, 2*h.entry, sysvHashName)
+	if err != nil {
 		return h, err
 	}
-	if h.chains, err = t.sysvEntry(h, p.off+h.entry); err != nil {
-		return h, err
-	}
+	h.nbuckets, h.chains = h.number(t.f, b), h.number(t.f, b[h.entry:])
 	room := p.size/h.entry - 2
 	if h.nbuckets > room || h.chains > room-h.nbuckets {
 		return h, damaged(sysvHashName, p.off, "%d buckets and %d symbols in %d bytes", h.nbuckets, h.chains, p.size)
@@ -165,16 +250,11 @@ func (t *symbolTable) readSysvHash() (sysvHashTable, error) {
 	return h, nil
 }
 
-func (t *symbolTable) sysvEntry(h sysvHashTable, off uint64) (uint64, error) {
-	var buf [8]byte
-	b := buf[:h.entry]
-	if err := t.f.readAt(b, off, sysvHashName); err != nil {
-		return 0, err
-	}
+func (h *sysvHashTable) number(f *File, b []byte) uint64 {
 	if h.entry == 8 {
-		return t.f.U64(b), nil
+		return f.U64(b)
 	}
-	return uint64(t.f.U32(b)), nil
+	return uint64(f.U32(b))
 }
 
 func sysvHash(name string) uint32 {
@@ -187,27 +267,30 @@ func sysvHash(name string) uint32 {
 	return h
 }
 
-// findSysv yields the indexes of the symbols in name's bucket.
-func (t *symbolTable) findSysv(h sysvHashTable, name string, yield func(i uint64) error) error {
-	if h.nbuckets == 0 {
-		return nil
+// sysvBucket is the first symbol of a hash's bucket; none if it is empty.
+func (h *hashTable) sysvBucket(hash uint32) (first uint64, none bool, err error) {
+	s := &h.sysv
+	if s.nbuckets == 0 {
+		return 0, true, nil
 	}
-	i, err := t.sysvEntry(h, h.buckets+uint64(sysvHash(name))%h.nbuckets*h.entry)
-	for steps := uint64(0); err == nil && i != 0; steps++ {
-		if i >= h.chains || steps >= h.chains {
-			return damaged(sysvHashName, h.chain, "a chain that %s", loopOrLeave(i, h.chains))
-		}
-		if err := yield(i); err != nil {
-			return err
-		}
-		i, err = t.sysvEntry(h, h.chain+i*h.entry)
-	}
-	return err
+	return h.sysvLink(s.buckets + uint64(hash)%s.nbuckets*s.entry)
 }
 
-func loopOrLeave(i, n uint64) string {
-	if i >= n {
-		return fmt.Sprintf("leads to symbol %d of %d", i, n)
+// sysvNext is the symbol behind i in its bucket; none behind the last.
+func (h *hashTable) sysvNext(i uint64) (next uint64, none bool, err error) {
+	return h.sysvLink(h.sysv.chain + i*h.sysv.entry)
+}
+
+func (h *hashTable) sysvLink(at uint64) (i uint64, none bool, err error) {
+	b, err := h.read.peek(at, h.sysv.entry, sysvHashName)
+	if err != nil {
+		return 0, false, err
 	}
-	return "has no end"
+	if i = h.sysv.number(h.t.f, b); i >= h.sysv.chains {
+		if i == 0 {
+			return 0, true, nil
+		}
+		return 0, false, damaged(sysvHashName, at, "a chain that leads to symbol %d of %d", i, h.sysv.chains)
+	}
+	return i, i == 0, nil
 }

@@ -15,8 +15,7 @@ type wanted struct {
 	isDefault     bool // "@@": only the default version
 }
 
-func parseWanted(names []string) []wanted {
-	out := make([]wanted, 0, len(names))
+func parseWanted(out []wanted, names []string) []wanted {
 	for _, full := range names {
 		if full == "" {
 			continue
@@ -49,59 +48,128 @@ func anyMatches(want []wanted, s *Symbol) bool {
 // Lookup yields the symbols in src that have one of the names, imports
 // included, by the shortest way that each table has and without building an
 // index: .dynsym by its hash table, .symtab by searching its strings for the
-// names and its entries for pointers to them.
+// names and its entries for pointers to them. They are a subset of what Symbols
+// yields, each once, in no order that is promised.
 //
 // A name may have a version: "f@V" is that version of f, "f@@V" is too but only
-// if it is the default one, and "f" is f in all versions.
+// if it is the default one, and "f" is f in all versions. The empty name is
+// nobody's. A name that is nowhere is no error.
+//
+// A hash table leaves out what is imported, so an import, like a name that
+// .dynsym does not have, costs a search of its strings. A damaged hash table is
+// yielded as an error, and the strings are searched instead. Safe for
+// concurrent use.
 func (f *File) Lookup(src Source, names ...string) iter.Seq2[Symbol, error] {
-	return func(yield func(Symbol, error) bool) {
-		want := parseWanted(names)
-		if len(want) == 0 {
+	return func(yield func(Symbol, error) bool) { f.lookup(src, names, yield) }
+}
+
+func (f *File) lookup(src Source, names []string, yield func(Symbol, error) bool) {
+	var room [4]wanted
+	want := parseWanted(room[:0], names)
+	if len(want) == 0 {
+		return
+	}
+	read := &peeker{f: f}
+	for i := range f.tables {
+		if src&(1<<i) == 0 {
+			continue
+		}
+		t, err := f.tables[i]()
+		if err != nil && !yield(Symbol{}, err) {
 			return
 		}
-		for _, table := range f.tables(src) {
-			t, err := table()
-			if err != nil && !yield(Symbol{}, err) {
-				return
-			}
-			if t == nil {
-				continue
-			}
-			found := 0
-			if !t.lookup(want, func(s Symbol, err error) bool {
-				found++
-				return yield(s, err)
-			}) {
-				return
-			}
-			// They were read for the symbols found, and only then.
-			if found > 0 && t.versions != nil && t.versions().err != nil && !yield(Symbol{}, t.versions().err) {
-				return
-			}
+		if t == nil {
+			continue
+		}
+		q := query{t: t, read: read, yield: yield}
+		if !q.run(want) {
+			return
+		}
+		// They were read for the symbols found, and only then.
+		if q.given.n > 0 && t.versions != nil && t.versions().err != nil && !yield(Symbol{}, t.versions().err) {
+			return
 		}
 	}
 }
 
-// errStop ends a walk whose consumer wants no more.
-var errStop = errors.New("stop")
+// A peeker reads a few bytes at a time into one buffer. What is given to an
+// io.ReaderAt escapes, so a buffer for each read would be an allocation each.
+type peeker struct {
+	f   *File
+	buf [128]byte
+}
+
+// peek is the n bytes at off, valid until the next call.
+func (p *peeker) peek(off, n uint64, part string) ([]byte, error) {
+	b := p.buf[:]
+	if n > uint64(len(b)) {
+		return p.f.bytes(off, n, part)
+	}
+	return b[:n], p.f.readAt(b[:n], off, part)
+}
+
+// indexSet is which symbols were yielded: a few, but for a hostile file.
+type indexSet struct {
+	first [8]uint32
+	n     int
+	more  map[uint32]struct{}
+}
+
+// add reports whether i is new.
+func (s *indexSet) add(i uint32) bool {
+	if slices.Contains(s.first[:min(s.n, len(s.first))], i) {
+		return false
+	}
+	if s.n < len(s.first) {
+		s.first[s.n] = i
+	} else {
+		if _, ok := s.more[i]; ok {
+			return false
+		}
+		if s.more == nil {
+			s.more = make(map[uint32]struct{})
+		}
+		s.more[i] = struct{}{}
+	}
+	s.n++
+	return true
+}
+
+// A query is one look-up in one table.
+type query struct {
+	t     *symbolTable
+	read  *peeker
+	yield func(Symbol, error) bool
+	given indexSet
+}
+
+// emit yields what became of entry i, once: two names may mean it, and after a
+// damaged hash table the search comes upon it again.
+func (q *query) emit(i uint32, s *Symbol, err error) bool {
+	if !q.given.add(i) {
+		return true
+	}
+	if err != nil {
+		return q.yield(Symbol{}, err)
+	}
+	return q.yield(*s, nil)
+}
 
 // fewNames is up to how many names each is searched for by itself; a walk over
 // the whole table costs as much as searching for about so many.
 const fewNames = 32
 
-// lookup yields the symbols with a wanted name; false if yield wanted no more.
-func (t *symbolTable) lookup(want []wanted, yield func(Symbol, error) bool) bool {
-	missing := want
+// run yields the symbols with a wanted name; false if yield wanted no more.
+func (q *query) run(want []wanted) bool {
+	t, missing := q.t, want
 	if t.gnuHash.size > 0 || t.sysvHash.size > 0 {
 		var err error
-		missing, err = t.lookupHashed(want, yield)
+		missing, err = q.hashed(want)
 		if errors.Is(err, errStop) {
 			return false
 		}
-		if err != nil {
-			if !yield(Symbol{}, err) {
-				return false
-			}
+		if err != nil && !q.yield(Symbol{}, err) {
+			return false
 		}
 	}
 	// Hash tables leave imports and local symbols out, and .symtab has none.
@@ -109,142 +177,184 @@ func (t *symbolTable) lookup(want []wanted, yield func(Symbol, error) bool) bool
 	case len(missing) == 0:
 		return true
 	case len(missing) <= fewNames:
-		if ok, stop := t.lookupSearched(missing, yield); ok {
-			return !stop
+		if ok, more := q.searched(missing); ok {
+			return more
 		}
 	}
-	set := make(map[string][]wanted, 2*len(missing))
-	for _, w := range missing {
+	return q.walked(missing)
+}
+
+// walked looks at every symbol of the table.
+func (q *query) walked(want []wanted) bool {
+	set := make(map[string][]wanted, 2*len(want))
+	for _, w := range want {
 		set[w.name] = append(set[w.name], w)
 		if w.full != w.name {
 			set[w.full] = append(set[w.full], w)
 		}
 	}
-	return t.each(func(s Symbol, err error) bool {
-		if err == nil && !anyMatches(set[s.Name], &s) {
+	return q.t.each(func(s Symbol, err error) bool {
+		if err != nil {
+			return q.yield(s, err)
+		}
+		if !anyMatches(set[s.Name], &s) {
 			return true
 		}
-		return yield(s, err)
+		return q.emit(s.Index, &s, nil)
 	})
 }
 
-// lookupHashed asks the hash table, and returns the names it does not have.
-func (t *symbolTable) lookupHashed(want []wanted, yield func(Symbol, error) bool) (missing []wanted, err error) {
-	var find func(name string, yield func(i uint64) error) error
-	if t.gnuHash.size > 0 {
-		h, err := t.readGNUHash()
-		if err != nil {
-			return want, err
-		}
-		find = func(name string, yield func(i uint64) error) error { return t.findGNU(h, name, yield) }
-	} else {
-		h, err := t.readSysvHash()
-		if err != nil {
-			return want, err
-		}
-		find = func(name string, yield func(i uint64) error) error { return t.findSysv(h, name, yield) }
+// errStop ends a walk whose consumer wants no more.
+var errStop = errors.New("stop")
+
+// hashed asks the hash table, and returns the names it does not have.
+func (q *query) hashed(want []wanted) (missing []wanted, err error) {
+	h, err := q.t.openHash(q.read, len(want))
+	if err != nil {
+		return want, err
 	}
-	for i, w := range want {
-		found := false
-		err := find(w.name, func(i uint64) error {
-			s, ok, err := t.symbolAt(i, &w)
-			if err != nil || !ok || !w.matches(&s) {
-				return err
+	for i := range want {
+		w, found := &want[i], false
+		for c := h.find(w.name); ; {
+			at, ok, err := c.next()
+			if err != nil {
+				return append(missing, want[i:]...), err
+			}
+			if !ok {
+				break
+			}
+			raw, ok, err := q.entry(at, w.name)
+			if err != nil {
+				return append(missing, want[i:]...), err
+			}
+			if !ok || q.t.skips(raw, w.name) {
+				continue
+			}
+			s, err := q.symbol(raw, w.name, "")
+			if err == nil && !w.matches(&s) {
+				continue
 			}
 			found = true
-			if !yield(s, nil) {
-				return errStop
+			if !q.emit(raw.index, &s, err) {
+				return nil, errStop
 			}
-			return nil
-		})
-		if err != nil {
-			return append(missing, want[i:]...), err
 		}
 		if !found {
-			missing = append(missing, w)
+			missing = append(missing, *w)
 		}
 	}
 	return missing, nil
 }
 
-// symbolAt is entry i if it has w's name. The name is compared before the
-// symbol is made.
-func (t *symbolTable) symbolAt(i uint64, w *wanted) (s Symbol, ok bool, err error) {
-	raw, ok, err := t.at(i)
-	if err != nil || !ok {
-		return Symbol{}, false, err
+// entry is entry i if it has that name.
+func (q *query) entry(i uint64, name string) (raw rawSymbol, ok bool, err error) {
+	t := q.t
+	if i >= t.n {
+		return raw, false, nil
 	}
-	if ok, err = t.strs.is(uint64(raw.name), w.name); err != nil || !ok {
-		return Symbol{}, false, err
+	size := t.f.symSize()
+	b, err := q.read.peek(t.off+i*size, size, t.src.String())
+	if err != nil {
+		return raw, false, err
 	}
-	s, err = t.oneSymbol(raw, w.name, "")
-	return s, err == nil, err
+	raw = t.f.decodeRaw(b, uint32(i))
+	ok, err = t.strs.is(q.read, uint64(raw.name), name)
+	return raw, ok, err
 }
 
-// oneSymbol makes a Symbol, reading its version's index alone.
-func (t *symbolTable) oneSymbol(raw rawSymbol, name, file string) (Symbol, error) {
+// symbol makes a Symbol, reading its version's index alone.
+func (q *query) symbol(raw rawSymbol, name, file string) (Symbol, error) {
 	var entry uint16
 	var versions *versionTable
-	if t.versions != nil {
+	if q.t.versions != nil {
 		var err error
-		versions = t.versions()
-		if entry, err = versions.at(raw.index); err != nil {
+		versions = q.t.versions()
+		if entry, err = versions.at(q.read, raw.index); err != nil {
 			return Symbol{}, err
 		}
 	}
-	return t.symbol(raw, name, file, versions, entry)
+	return q.t.symbol(raw, name, file, versions, entry)
 }
 
-// maxHits is how many places in the strings are worth remembering. A hostile
-// table can be nothing but the name.
-const maxHits = 1 << 12
+// Bounds of a search. A hostile table can be nothing but the name, and a name
+// can be as long as the table.
+const (
+	maxHits    = 1 << 12 // places in the strings that are worth remembering
+	maxNeedle  = 1 << 10 // longer names are looked for symbol by symbol
+	maxVersion = 4 << 10 // bytes in a version, and in the name of a source file
+)
 
-// lookupSearched searches the strings for the names, then the entries for
-// pointers to what it found. ok is false, and nothing was yielded, if there
-// were too many places.
-func (t *symbolTable) lookupSearched(want []wanted, yield func(Symbol, error) bool) (ok, stop bool) {
-	names := make([]string, 0, len(want))
+// searched searches the strings for the names, then the entries for pointers to
+// what it found. ok is false, and nothing was yielded, if there were too many
+// places; more is false if yield wanted no more.
+func (q *query) searched(want []wanted) (ok, more bool) {
+	names, longest := make([]string, 0, 2*len(want)), 0
 	for _, w := range want {
 		names = append(names, w.name)
 		if w.full != w.name {
 			names = append(names, w.full)
 		}
+		longest = max(longest, len(w.full))
+	}
+	if longest > maxNeedle {
+		return false, true
 	}
 	var hits []uint32
-	err := t.strs.search(names, func(off uint64) bool {
-		hits = append(hits, uint32(off))
+	err := q.t.strs.search(names, func(off uint32) bool {
+		hits = append(hits, off)
 		return len(hits) <= maxHits
 	})
 	switch {
 	case err != nil:
-		return true, !yield(Symbol{}, err)
+		return true, q.yield(Symbol{}, err)
 	case len(hits) > maxHits:
-		return false, false
+		return false, true
 	case len(hits) == 0:
-		return true, false
+		return true, true
 	}
 	slices.Sort(hits)
-	var file uint32 // where the name of the last STT_FILE is
-	for raw, err := range t.raw(1) {
+	return true, q.pointers(want, slices.Compact(hits), uint64(longest+1+maxVersion))
+}
+
+// pointers yields the wanted symbols among those whose name is at one of the
+// places. Many may point to one place, so each name is read once.
+func (q *query) pointers(want []wanted, hits []uint32, longest uint64) bool {
+	t := q.t
+	names := make(map[uint32]string, min(len(hits), 8))
+	var source, known uint32 // where the name of the last STT_FILE is, and which one fileName is
+	fileName := ""
+	return t.eachRaw(func(raw rawSymbol, err error) bool {
 		if err != nil {
-			return true, !yield(Symbol{}, err)
+			return q.yield(Symbol{}, err)
 		}
 		if raw.typ() == elf.STT_FILE {
-			file = raw.name
-			continue
+			source = raw.name
+			return true
 		}
 		if !contains(hits, raw.name) {
-			continue
+			return true
 		}
-		s, err := t.namedSymbol(raw, file)
+		name, ok := names[raw.name]
+		if !ok {
+			name, err = t.strs.at(uint64(raw.name), longest)
+			if err != nil && !errors.Is(err, ErrLimit) && !errors.Is(err, ErrDamaged) {
+				return q.yield(Symbol{}, err)
+			}
+			names[raw.name] = name // "" is nobody's
+		}
+		if name == "" || t.skips(raw, name) {
+			return true
+		}
+		if elf.ST_BIND(raw.info) == elf.STB_LOCAL && known != source {
+			fileName, _ = t.strs.at(uint64(source), maxVersion) // evidence only
+			known = source
+		}
+		s, err := q.symbol(raw, name, fileName)
 		if err == nil && !anyMatches(want, &s) {
-			continue
+			return true
 		}
-		if !yield(s, err) {
-			return true, true
-		}
-	}
-	return true, false
+		return q.emit(raw.index, &s, err)
+	})
 }
 
 // contains is a binary search that is nearly always over at once: with one hit
@@ -255,17 +365,4 @@ func contains(sorted []uint32, x uint32) bool {
 	}
 	i := sort.Search(len(sorted), func(i int) bool { return sorted[i] >= x })
 	return i < len(sorted) && sorted[i] == x
-}
-
-// namedSymbol reads the names that an entry points to, and makes its Symbol.
-func (t *symbolTable) namedSymbol(raw rawSymbol, fileName uint32) (Symbol, error) {
-	name, err := t.strs.at(uint64(raw.name))
-	if err != nil {
-		return Symbol{}, err
-	}
-	file := ""
-	if fileName != 0 && elf.ST_BIND(raw.info) == elf.STB_LOCAL {
-		file, _ = t.strs.at(uint64(fileName)) // evidence only
-	}
-	return t.oneSymbol(raw, name, file)
 }

@@ -23,6 +23,7 @@ type noteArea struct {
 	name      string
 	off, size uint64
 	align     uint64
+	err       error // why it is not to be read
 }
 
 // Notes are the records of all SHT_NOTE sections or, in a file without section
@@ -31,7 +32,7 @@ type noteArea struct {
 func (f *File) Notes() iter.Seq2[Note, error] {
 	return func(yield func(Note, error) bool) {
 		for _, a := range f.notes() {
-			b, err := f.table(a.off, a.size, a.name)
+			b, err := f.noteBytes(a)
 			if err != nil {
 				if !yield(Note{}, err) {
 					return
@@ -63,7 +64,7 @@ func (f *File) NoteSections(want func(name string) bool) iter.Seq2[NoteSection, 
 			if !want(a.name) {
 				continue
 			}
-			b, err := f.bytes(a.off, a.size, a.name)
+			b, err := f.noteBytes(a)
 			if !yield(NoteSection{a.name, Offset(a.off), b}, err) {
 				return
 			}
@@ -78,10 +79,10 @@ func (f *File) findNotes() []noteArea {
 	if t, err := f.sections(); err == nil && len(t.all) > 0 {
 		for i := range t.all {
 			if s := &t.all[i]; s.Type == elf.SHT_NOTE {
-				out = append(out, noteArea{s.Name, uint64(s.Offset), s.Size, s.AddrAlign})
+				out = append(out, noteArea{name: s.Name, off: uint64(s.Offset), size: s.Size, align: s.AddrAlign})
 			}
 		}
-		return out
+		return f.limitNotes(out)
 	}
 	return f.noteSegments()
 }
@@ -90,10 +91,36 @@ func (f *File) noteSegments() []noteArea {
 	var out []noteArea
 	for _, s := range f.segs.all {
 		if s.Type == elf.PT_NOTE {
-			out = append(out, noteArea{"PT_NOTE", uint64(s.Offset), s.FileSize, s.Align})
+			out = append(out, noteArea{name: "PT_NOTE", off: uint64(s.Offset), size: s.FileSize, align: s.Align})
 		}
 	}
-	return out
+	return f.limitNotes(out)
+}
+
+// limitNotes sees to it that the areas together are no larger than the file:
+// thousands of headers may mean the same bytes. What is too much is reported
+// once.
+func (f *File) limitNotes(areas []noteArea) []noteArea {
+	left := f.size
+	for i := range areas {
+		a := &areas[i]
+		if a.off > f.size || a.size > f.size-a.off {
+			continue // reading it is an error
+		}
+		if a.size > left {
+			a.err = &FormatError{a.name, Offset(a.off), "there are more notes than the file has bytes", ErrLimit}
+			return areas[:i+1]
+		}
+		left -= a.size
+	}
+	return areas
+}
+
+func (f *File) noteBytes(a noteArea) ([]byte, error) {
+	if a.err != nil {
+		return nil, a.err
+	}
+	return f.bytes(a.off, a.size, a.name)
 }
 
 // parseNotes takes the records apart. namesz, descsz and type are 4 bytes in
@@ -111,6 +138,9 @@ func parseNotes(l wire.Layout, b []byte, a noteArea) iter.Seq2[Note, error] {
 			// 64-bit sums of 32-bit sizes cannot overflow.
 			namesz, descsz := uint64(l.U32(b[pos:])), uint64(l.U32(b[pos+4:]))
 			desc := pos + roundUp(12+namesz, align)
+			if descsz == 0 {
+				desc = min(desc, size) // the padding of the last note may be missing
+			}
 			end := desc + descsz
 			if pos+12+namesz > size || end > size {
 				yield(Note{}, damaged(a.name, a.off+pos, "name of %d and descriptor of %d bytes, %d left", namesz, descsz, size-pos-12))
@@ -121,7 +151,7 @@ func parseNotes(l wire.Layout, b []byte, a noteArea) iter.Seq2[Note, error] {
 				name = name[:i]
 			}
 			n := Note{
-				Name: name, Type: l.U32(b[pos+8:]), Desc: b[min(desc, end):end:end],
+				Name: name, Type: l.U32(b[pos+8:]), Desc: b[desc:end:end],
 				Section: a.name, Offset: Offset(a.off + pos),
 			}
 			if !yield(n, nil) {
@@ -153,7 +183,7 @@ func (f *File) readBuildID() []byte {
 
 func (f *File) findNote(areas []noteArea, name string, typ uint32) *Note {
 	for _, a := range areas {
-		b, err := f.table(a.off, a.size, a.name)
+		b, err := f.noteBytes(a)
 		if err != nil {
 			continue
 		}

@@ -1,9 +1,6 @@
 package elfsym
 
-import (
-	"debug/elf"
-	"iter"
-)
+import "debug/elf"
 
 // rawSymbol is an Elf32_Sym or Elf64_Sym as it stands in the file.
 type rawSymbol struct {
@@ -27,35 +24,21 @@ func (f *File) decodeRaw(b []byte, index uint32) rawSymbol {
 		info: b[12], other: b[13], shndx: f.U16(b[14:])}
 }
 
-// raw yields the entries from index first on. An error ends it.
-func (t *symbolTable) raw(first uint64) iter.Seq2[rawSymbol, error] {
-	return func(yield func(rawSymbol, error) bool) {
-		size := t.f.symSize()
-		buf := make([]byte, min(windowSize/size, t.n)*size)
-		for i := first; i < t.n; {
-			b := buf[:min(uint64(len(buf)), (t.n-i)*size)]
-			if err := t.f.readAt(b, t.off+i*size, t.src.String()); err != nil {
-				yield(rawSymbol{}, err)
-				return
-			}
-			for ; len(b) > 0; b, i = b[size:], i+1 {
-				if !yield(t.f.decodeRaw(b, uint32(i)), nil) {
-					return
-				}
+// eachRaw yields the entries but the null symbol; an error ends it. false if
+// yield wanted no more.
+func (t *symbolTable) eachRaw(yield func(rawSymbol, error) bool) bool {
+	size := t.f.symSize()
+	buf := make([]byte, min(windowSize/size, t.n)*size)
+	for i := uint64(1); i < t.n; {
+		b := buf[:min(uint64(len(buf)), (t.n-i)*size)]
+		if err := t.f.readAt(b, t.off+i*size, t.src.String()); err != nil {
+			return yield(rawSymbol{}, err)
+		}
+		for ; len(b) > 0; b, i = b[size:], i+1 {
+			if !yield(t.f.decodeRaw(b, uint32(i)), nil) {
+				return false
 			}
 		}
 	}
-}
-
-// at is one entry; ok is false beyond the last.
-func (t *symbolTable) at(i uint64) (raw rawSymbol, ok bool, err error) {
-	if i >= t.n {
-		return rawSymbol{}, false, nil
-	}
-	var buf [24]byte
-	b := buf[:t.f.symSize()]
-	if err := t.f.readAt(b, t.off+i*uint64(len(b)), t.src.String()); err != nil {
-		return rawSymbol{}, false, err
-	}
-	return t.f.decodeRaw(b, uint32(i)), true, nil
+	return true
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -40,9 +41,9 @@ func (f *File) checkTable(off, n uint64, part string) error {
 		return &FormatError{part, Offset(off),
 			fmt.Sprintf("%d bytes wanted, the file ends at 0x%x", n, f.size), ErrTruncated}
 	}
-	if n > f.lim.Table {
+	if n > min(f.lim.Table, math.MaxInt) {
 		return &FormatError{part, Offset(off),
-			fmt.Sprintf("%d bytes, %d allowed", n, f.lim.Table), ErrLimit}
+			fmt.Sprintf("%d bytes, %d allowed", n, min(f.lim.Table, math.MaxInt)), ErrLimit}
 	}
 	return nil
 }

@@ -92,6 +92,9 @@ func (f *File) readSections() (*sectionTable, error) {
 	if n > f.lim.Sections {
 		return nil, &FormatError{part, Offset(h.shoff), fmt.Sprintf("%d sections, %d allowed", n, f.lim.Sections), ErrLimit}
 	}
+	if n > f.size/h.shentsize {
+		return nil, &FormatError{part, Offset(h.shoff), fmt.Sprintf("%d of them, the file has %d bytes", n, f.size), ErrTruncated}
+	}
 	b, err := f.bytes(h.shoff, n*h.shentsize, part)
 	if err != nil {
 		return nil, err

@@ -93,32 +93,33 @@ func (s Segments) CodeEnd(a Addr) (Addr, bool) {
 		return 0, false
 	}
 	seg := &s.all[s.ranges[s.search(a)].seg]
-	return seg.Addr + Addr(seg.FileSize), true
+	return seg.Addr + min(Addr(seg.FileSize), -seg.Addr-1), true // near 2^64 the last address is given up
 }
 
 // Addr is the address at which the byte at file offset o is loaded, from an
 // executable segment if one has it. Where several segments load it to different
 // addresses that is an error, as it is where none does.
 func (s Segments) Addr(o Offset) (Addr, error) {
-	var found []Addr
 	for _, flag := range []elf.ProgFlag{elf.PF_X, 0} {
+		var found Addr
+		var any bool
 		for i := range s.all {
 			seg := &s.all[i]
 			if seg.Type != elf.PT_LOAD || seg.Flags&flag != flag || o < seg.Offset || uint64(o-seg.Offset) >= seg.FileSize {
 				continue
 			}
 			a := seg.Addr + Addr(o-seg.Offset)
-			if back, err := s.Offset(a); err == nil && back == o && !slices.Contains(found, a) {
-				found = append(found, a)
+			if back, err := s.Offset(a); err != nil || back != o {
+				continue
 			}
+			if any && a != found {
+				return 0, fmt.Errorf("offset 0x%x is loaded at several addresses, 0x%x and 0x%x among them: %w",
+					uint64(o), uint64(found), uint64(a), ErrDamaged)
+			}
+			found, any = a, true
 		}
-		switch len(found) {
-		case 0:
-		case 1:
-			return found[0], nil
-		default:
-			return 0, fmt.Errorf("offset 0x%x is loaded at several addresses, 0x%x and 0x%x among them: %w",
-				uint64(o), uint64(found[0]), uint64(found[1]), ErrDamaged)
+		if any {
+			return found, nil
 		}
 	}
 	return 0, fmt.Errorf("offset 0x%x is in no loadable segment: %w", uint64(o), ErrNoOffset)

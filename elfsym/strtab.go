@@ -2,6 +2,7 @@ package elfsym
 
 import (
 	"bytes"
+	"fmt"
 	"sync"
 )
 
@@ -21,14 +22,15 @@ func newStringTable(f *File, part string, off, size uint64) *stringTable {
 	return t
 }
 
-// at is the name at one place, by reading no more than it takes.
-func (t *stringTable) at(i uint64) (string, error) {
+// at is the name at one place, of at most longest bytes, by reading no more
+// than it takes.
+func (t *stringTable) at(i, longest uint64) (string, error) {
 	if i >= t.size {
 		return "", damaged(t.part, i, "its strings have %d bytes", t.size)
 	}
 	var name []byte
-	var buf [64]byte
-	for i < t.size {
+	buf := make([]byte, 64)
+	for start := i; i < t.size; {
 		b := buf[:min(uint64(len(buf)), t.size-i)]
 		if err := t.f.readAt(b, t.off+i, t.part); err != nil {
 			return "", err
@@ -38,8 +40,11 @@ func (t *stringTable) at(i uint64) (string, error) {
 		}
 		name = append(name, b...)
 		i += uint64(len(b))
-		if uint64(len(name)) > t.f.lim.Table {
-			return "", &FormatError{t.part, Offset(t.off + i), "a name without an end", ErrLimit}
+		if i-start > longest {
+			return "", &FormatError{t.part, Offset(t.off + start), fmt.Sprintf("a name of more than %d bytes", longest), ErrLimit}
+		}
+		if len(buf) < windowSize {
+			buf = make([]byte, 4*len(buf))
 		}
 	}
 	return "", damaged(t.part, i, "the last string has no end")
@@ -48,23 +53,25 @@ func (t *stringTable) at(i uint64) (string, error) {
 // search finds every place where a symbol may have one of the names: offsets of
 // name+NUL, and of name+"@", which a version follows. Linkers share tails, so
 // "bar" is found within "foobar" too, and a symbol may point there. The table is
-// read in windows and not kept. It stops when found returns false.
-func (t *stringTable) search(names []string, found func(off uint64) bool) error {
+// read in windows and not kept, and only as far as the 32 bits of a symbol's
+// st_name reach. It stops when found returns false.
+func (t *stringTable) search(names []string, found func(off uint32) bool) error {
 	longest, needles := 0, make([][]byte, len(names))
 	for i, n := range names {
 		longest, needles[i] = max(longest, len(n)), []byte(n)
 	}
 	const window = 256 << 10
-	buf := make([]byte, min(t.size, uint64(window+longest+1)))
-	for start := uint64(0); start < t.size; {
-		b := buf[:min(uint64(len(buf)), t.size-start)]
+	size := min(t.size, 1<<32)
+	buf := make([]byte, min(size, uint64(window+longest+1)))
+	for start := uint64(0); start < size; {
+		b := buf[:min(uint64(len(buf)), size-start)]
 		if err := t.f.readAt(b, t.off+start, t.part); err != nil {
 			return err
 		}
 		// A name that begins in the last bytes may be cut off by the window;
 		// the next one begins with those.
 		fresh := len(b)
-		if start+uint64(len(b)) < t.size {
+		if start+uint64(len(b)) < size {
 			fresh -= longest
 		}
 		for _, needle := range needles {
@@ -75,7 +82,7 @@ func (t *stringTable) search(names []string, found func(off uint64) bool) error 
 				}
 				pos += n
 				end := pos + len(needle)
-				if end < len(b) && (b[end] == 0 || b[end] == '@') && !found(start+uint64(pos)) {
+				if end < len(b) && (b[end] == 0 || b[end] == '@') && !found(uint32(start+uint64(pos))) {
 					return nil
 				}
 			}
@@ -86,19 +93,11 @@ func (t *stringTable) search(names []string, found func(off uint64) bool) error 
 }
 
 // is reports whether the string at i is name.
-func (t *stringTable) is(i uint64, name string) (bool, error) {
+func (t *stringTable) is(read *peeker, i uint64, name string) (bool, error) {
 	n := uint64(len(name))
 	if i >= t.size || n >= t.size-i {
 		return false, nil
 	}
-	var buf [128]byte
-	b := buf[:]
-	if n >= uint64(len(b)) {
-		b = make([]byte, n+1)
-	}
-	b = b[:n+1]
-	if err := t.f.readAt(b, t.off+i, t.part); err != nil {
-		return false, err
-	}
-	return b[n] == 0 && string(b[:n]) == name, nil
+	b, err := read.peek(t.off+i, n+1, t.part)
+	return err == nil && b[n] == 0 && string(b[:n]) == name, err
 }

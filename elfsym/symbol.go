@@ -155,38 +155,30 @@ func isMapping(m elf.Machine, name string) bool {
 // yielded as an error, and the next follows.
 func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
-		for _, t := range f.tables(src) {
-			tab, err := t()
+		for i := range f.tables {
+			if src&(1<<i) == 0 {
+				continue
+			}
+			t, err := f.tables[i]()
 			if err != nil && !yield(Symbol{}, err) {
 				return
 			}
-			if tab != nil && !tab.each(yield) {
+			if t != nil && !t.each(yield) {
 				return
 			}
 		}
 	}
 }
 
-// tables are the symbol tables of src.
-func (f *File) tables(src Source) []func() (*symbolTable, error) {
-	all := [...]func() (*symbolTable, error){f.symtab, f.dynsym}
-	out := all[:0:len(all)]
-	for i, t := range all {
-		if src&(1<<i) != 0 {
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
-// Has reports which of the tables in src the file has, without reading them.
+// Has reports which of the tables in src the file has, without reading them. A
+// table with nothing but the null symbol counts as none.
 func (f *File) Has(src Source) Source {
 	var has Source
-	for i, t := range [...]func() (*symbolTable, error){f.symtab, f.dynsym} {
+	for i := range f.tables {
 		if src&(1<<i) == 0 {
 			continue
 		}
-		if tab, _ := t(); tab != nil && tab.n > 1 {
+		if t, _ := f.tables[i](); t != nil && t.n > 1 {
 			has |= 1 << i
 		}
 	}

@@ -3,6 +3,7 @@ package elfsym
 import (
 	"debug/elf"
 	"fmt"
+	"math"
 )
 
 // symbolTable is where one symbol table is and what belongs to it. The symbols
@@ -159,7 +160,7 @@ func (f *File) dynsymSegment() (*symbolTable, error) {
 // count is the number of dynamic symbols.
 func (t *symbolTable) count(d *dynamicTable) (uint64, error) {
 	if t.sysvHash.size > 0 {
-		h, err := t.readSysvHash()
+		h, err := t.readSysvHash(&peeker{f: t.f})
 		return h.chains, err // nchain equals the number of symbols (gABI, "Hash Table")
 	}
 	if n, ok := d.tags[dtMIPSSYMNO]; ok && t.f.hdr.machine == elf.EM_MIPS {
@@ -183,36 +184,46 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 		return false
 	}
 	file := ""
-	for raw, err := range t.raw(1) {
+	var told error // what all functions have in common is reported once
+	return t.eachRaw(func(raw rawSymbol, err error) bool {
 		if err != nil {
 			return yield(Symbol{}, err)
 		}
-		switch raw.typ() {
-		case elf.STT_SECTION:
-			continue
-		case elf.STT_FILE:
-			file, _ = cstring(strs, uint64(raw.name))
-			continue
-		}
 		name, ok := cstring(strs, uint64(raw.name))
-		if !ok {
-			if !yield(Symbol{}, t.fail(raw, "", "its name is at 0x%x, the strings have %d bytes", raw.name, len(strs))) {
-				return false
-			}
-			continue
+		if raw.typ() == elf.STT_FILE {
+			file = name
+			return true
 		}
-		if raw.typ() == elf.STT_NOTYPE && isMapping(t.f.hdr.machine, name) {
-			continue
+		if !ok && raw.typ() != elf.STT_SECTION {
+			return yield(Symbol{}, t.fail(raw, "", "its name is at 0x%x, the strings have %d bytes", raw.name, len(strs)))
+		}
+		if t.skips(raw, name) {
+			return true
 		}
 		var entry uint16
 		if at := 2 * uint64(raw.index); at+2 <= uint64(len(versym)) {
 			entry = t.f.U16(versym[at:])
 		}
-		if !yield(t.symbol(raw, name, file, versions, entry)) {
-			return false
+		s, err := t.symbol(raw, name, file, versions, entry)
+		if err != nil {
+			if err == told {
+				return true
+			}
+			told = err
 		}
+		return yield(s, err)
+	})
+}
+
+// skips reports whether an entry is none that Symbols and Lookup yield.
+func (t *symbolTable) skips(raw rawSymbol, name string) bool {
+	switch raw.typ() {
+	case elf.STT_SECTION, elf.STT_FILE:
+		return true
+	case elf.STT_NOTYPE:
+		return isMapping(t.f.hdr.machine, name)
 	}
-	return true
+	return false
 }
 
 // loadVersions is the version names and .gnu.version whole; both are usable,
@@ -260,7 +271,9 @@ func (t *symbolTable) section(raw rawSymbol) int {
 	case i == elf.SHN_XINDEX:
 		at := 4 * uint64(raw.index)
 		if at+4 <= uint64(len(t.xindex)) {
-			return int(t.f.U32(t.xindex[at:]))
+			if n := t.f.U32(t.xindex[at:]); n <= math.MaxInt32 {
+				return int(n)
+			}
 		}
 		return SectionAbs // no table that would tell: in no section that we know
 	case i >= elf.SHN_LORESERVE:

@@ -2,6 +2,7 @@ package elfsym
 
 import (
 	"cmp"
+	"debug/elf"
 	"slices"
 	"sort"
 	"strings"
@@ -212,15 +213,17 @@ func (t *Table) highestEnds() []Addr {
 // marks them. It changes the table: call it before sharing it.
 func (t *Table) InferSizes(f *File) {
 	order := t.byAddr()
-	next := Addr(0) // the nearest address above the one at hand
-	known := false
+	var next, here Addr // the nearest address above the one at hand, and that one
+	var known, any bool // whether there are such
 	for i := len(order) - 1; i >= 0; i-- {
 		s := &t.syms[order[i]]
-		if i+1 < len(order) {
-			if above := t.syms[order[i+1]].Addr; above > s.Addr {
-				next, known = above, true
-			}
+		if !s.placed() {
+			continue
 		}
+		if any && here > s.Addr {
+			next, known = here, true
+		}
+		here, any = s.Addr, true
 		if s.Size != 0 || !s.IsFunc() {
 			continue
 		}
@@ -232,6 +235,14 @@ func (t *Table) InferSizes(f *File) {
 			s.Size, s.SizeInferred = uint64(end-s.Addr), true
 		}
 	}
+	t.highest = sync.OnceValue(t.highestEnds)
+}
+
+// placed reports whether the symbol's address is one of this file: an import's
+// is 0 or that of its PLT entry, a thread-local variable's is an offset, a
+// common's an alignment, and an absolute one's can be any number.
+func (s *Symbol) placed() bool {
+	return s.Section > 0 && s.Type != elf.STT_TLS
 }
 
 // codeEnd is the end of the section that a symbol is in or, where there are no

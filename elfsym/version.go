@@ -18,6 +18,7 @@ type versionTable struct {
 	f     *File
 	index tablePlace // .gnu.version, 2 bytes a symbol
 	names map[uint16]versionName
+	bytes int   // in them
 	err   error // why some of them are missing
 }
 
@@ -30,6 +31,9 @@ const (
 	verHidden   = 0x8000 // in the index: not what a linker takes for the bare name
 	verFlagBase = 1      // in vd_flags: names the file itself
 	maxVersions = 0x8000 // an index has 15 bits
+
+	// Records may overlap, and share their names. libc's have 1 KB.
+	maxVersionBytes = 1 << 20
 )
 
 // versionsOnce defers reading the version tables.
@@ -122,11 +126,15 @@ func (v *versionTable) read(b []byte, t tablePlace, pos uint64, part string) err
 }
 
 func (v *versionTable) name(p versionPlaces, ndx uint16, at uint32, defined bool) error {
-	text, err := p.strs.at(uint64(at))
-	if err == nil {
-		v.names[ndx] = versionName{text, defined}
+	text, err := p.strs.at(uint64(at), maxVersion)
+	if err != nil {
+		return err
 	}
-	return err
+	if v.bytes += len(text); v.bytes > maxVersionBytes {
+		return &FormatError{p.strs.part, Offset(p.strs.off), "names of versions without an end", ErrLimit}
+	}
+	v.names[ndx] = versionName{text, defined}
+	return nil
 }
 
 // all is .gnu.version whole, for a walk over all symbols.
@@ -135,14 +143,16 @@ func (v *versionTable) all() ([]byte, error) {
 }
 
 // at is the entry of one symbol.
-func (v *versionTable) at(i uint32) (uint16, error) {
+func (v *versionTable) at(read *peeker, i uint32) (uint16, error) {
 	pos := 2 * uint64(i)
 	if pos+2 > v.index.size {
 		return 0, nil
 	}
-	var b [2]byte
-	err := v.f.readAt(b[:], v.index.off+pos, ".gnu.version")
-	return v.f.U16(b[:]), err
+	b, err := read.peek(v.index.off+pos, 2, ".gnu.version")
+	if err != nil {
+		return 0, err
+	}
+	return v.f.U16(b), nil
 }
 
 // decode is the version that an entry of .gnu.version means, and whether it is

@@ -59,6 +59,7 @@ type Site struct {
 
 	machine elf.Machine
 	class   elf.Class
+	raw     string // Spec, with what an assembler wrote behind a stray NUL
 }
 
 // Args are the site's arguments in order. One that cannot be read keeps its
@@ -67,7 +68,7 @@ func (s *Site) Args() []operand.Arg { return s.AppendArgs(nil) }
 
 // AppendArgs is Args, into memory that the caller has.
 func (s *Site) AppendArgs(dst []operand.Arg) []operand.Arg {
-	return operand.AppendArgs(dst, s.machine, s.class, s.Spec)
+	return operand.AppendArgs(dst, s.machine, s.class, s.raw)
 }
 
 // Sites yields the USDT sites of a file in the order of its notes. A damaged
@@ -125,7 +126,10 @@ func (n note) site(f *elfsym.File, base elfsym.Addr) Site {
 	s := Site{
 		Provider: n.provider, Name: n.name, Spec: n.args, Note: n.at,
 		Addr: n.loc, Semaphore: n.semaphore,
-		machine: f.Machine(), class: f.Class(),
+		machine: f.Machine(), class: f.Class(), raw: n.args,
+	}
+	if n.behind != "" {
+		s.raw = n.args + "\x00" + n.behind
 	}
 	if base != 0 && n.base != 0 && base != n.base {
 		delta := base - n.base

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+	"strings"
+
+	"github.com/probels/probels/offset"
+)
+
+// The shell's script asks this program itself ("probels __complete WORDS…"), so
+// that the names of a target's own probes can be offered. What it leaves open,
+// file names, the shell completes.
+var completionScripts = map[string]string{
+	"bash": `_probels() {
+	local cur="${COMP_WORDS[COMP_CWORD]}" IFS=$'\n'
+	COMPREPLY=($(compgen -W "$(probels __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$cur"))
+}
+complete -o default -o nospace -F _probels probels
+`,
+	"zsh": `#compdef probels
+_probels() {
+	local -a found
+	found=("${(@f)$(probels __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+	[[ -n "${found[1]}" ]] && compadd -- "${found[@]}"
+	_files
+}
+compdef _probels probels
+`,
+	"fish": `complete -c probels -a '(probels __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+`,
+}
+
+func runCompletion(a *app, args []string) error {
+	if len(args) == 1 {
+		if script, ok := completionScripts[args[0]]; ok {
+			_, err := io.WriteString(a.out, script)
+			return err
+		}
+	}
+	return usagef("which shell: probels completion bash, zsh or fish")
+}
+
+// runComplete prints what the last word may become, a line each.
+func runComplete(a *app, words []string) error {
+	if len(words) == 0 {
+		words = []string{""}
+	}
+	last := words[len(words)-1]
+	words = words[:len(words)-1]
+	name, plain := "list", []string{}
+	for i, w := range words {
+		switch c, ok := findCommand(w); {
+		case ok && len(plain) == 0 && name == "list":
+			name = c.name
+		case !strings.HasPrefix(w, "-") && !takesValue(words, i):
+			plain = append(plain, w)
+		}
+	}
+	offer := func(s string) {
+		if strings.HasPrefix(s, last) {
+			a.out.WriteString(s + "\n")
+		}
+	}
+	switch {
+	case strings.HasPrefix(last, "-"):
+		letters := ""
+		if name == "list" {
+			letters = "m"
+		}
+		flags, _ := newFlags(name, letters)
+		flags.VisitAll(func(f *flag.Flag) { offer(dashed(f.Name)) })
+	case len(words) > 0 && (words[len(words)-1] == "-k" || words[len(words)-1] == "--kind"):
+		for _, k := range []string{"usdt", "uprobe", "data"} {
+			offer(k)
+		}
+	case len(words) == 0:
+		for _, c := range commands() {
+			offer(c.name)
+		}
+	case name == "completion":
+		for _, s := range []string{"bash", "zsh", "fish"} {
+			offer(s)
+		}
+	case name == "help":
+		for _, c := range commands() {
+			offer(c.name)
+		}
+		offer("json")
+	case name == "resolve" && len(plain) > 0:
+		offerNames(plain[0], last, offer)
+	}
+	return nil
+}
+
+// takesValue reports whether word i is the value of the flag before it.
+func takesValue(words []string, i int) bool {
+	if i == 0 {
+		return false
+	}
+	switch strings.TrimLeft(words[i-1], "-") {
+	case "m", "match", "k", "kind", "color", "debug":
+		return strings.HasPrefix(words[i-1], "-")
+	}
+	return false
+}
+
+// offerNames offers the probes of a target that begin with what was typed.
+func offerNames(target, prefix string, offer func(string)) {
+	t, err := openTarget(target)
+	if err != nil {
+		return // the command itself will say so
+	}
+	defer t.Close()
+	last := ""
+	for p, err := range t.Probes(context.Background(), offset.Query{}) {
+		if err == nil && p.Name() != last && safe(p.Name()) && !strings.ContainsAny(p.Name(), " $`\\\"'") {
+			last = p.Name()
+			offer(last)
+		}
+	}
+}
+
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/probels/probels/offset"
+)
+
+// options are the flags that commands share.
+type options struct {
+	json, verbose, long, quiet bool
+	noDemangle, noPager        bool
+	match                      []string
+	kinds                      offset.Kind
+	color                      string
+	debug                      string
+}
+
+var errHelp = errors.New("help was asked for")
+
+// usageError is a wrong use of the command line.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// newFlags defines the flags of a command; letters tells which of those that
+// not all have.
+func newFlags(name, letters string) (*flag.FlagSet, *options) {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // errors are told in our own way
+	o := &options{}
+	fs.BoolVar(&o.json, "json", false, "JSON Lines, one object a line (see help json)")
+	fs.BoolVar(&o.quiet, "q", false, "resolve: the offset alone, and exactly one; list: no remarks")
+	fs.StringVar(&o.debug, "debug", "auto", "`auto|off`: where names may come from besides the file's own tables")
+	if strings.Contains(letters, "m") {
+		add := func(s string) error {
+			o.match = append(o.match, s)
+			return nil
+		}
+		fs.Func("m", "only names that match `GLOB`, raw or demangled; may be repeated", add)
+		fs.Func("match", "the same as -m `GLOB`", add)
+		kinds := func(s string) error {
+			k, err := offset.ParseKinds(s)
+			o.kinds |= k
+			return err
+		}
+		fs.Func("k", "only these kinds: `usdt,uprobe,data`", kinds)
+		fs.Func("kind", "the same as -k `KINDS`", kinds)
+		fs.BoolVar(&o.verbose, "v", false, "arguments and types, a line for each")
+		fs.BoolVar(&o.long, "l", false, "columns: offset, size, source, type")
+		fs.BoolVar(&o.noDemangle, "no-demangle", false, "C++ and Rust names as the file spells them")
+		fs.BoolVar(&o.noPager, "no-pager", false, "no pager on a terminal")
+		fs.StringVar(&o.color, "color", "auto", "`auto|always|never`; NO_COLOR is honoured")
+	}
+	return fs, o
+}
+
+// parse reads flags wherever they stand, and returns the other arguments.
+func parse(fs *flag.FlagSet, o *options, args []string) ([]string, error) {
+	var rest []string
+	for len(args) > 0 {
+		if args[0] == "--" {
+			return append(rest, args[1:]...), nil
+		}
+		if args = splitLetters(fs, args); len(args[0]) > 1 && args[0][0] == '-' {
+			if err := fs.Parse(args); err != nil {
+				if errors.Is(err, flag.ErrHelp) {
+					return nil, err
+				}
+				return nil, usagef("%s; see: probels help %s", strings.Replace(err.Error(), "flag provided but not defined: ", "no such flag: ", 1), fs.Name())
+			}
+			if n := len(args) - fs.NArg(); n > 0 && args[n-1] == "--" {
+				return append(rest, fs.Args()...), nil
+			}
+			args = fs.Args()
+			continue
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
+	return rest, o.check()
+}
+
+// splitLetters takes "-lv" apart, as people type it for bpftrace, if all of its
+// letters are switches.
+func splitLetters(fs *flag.FlagSet, args []string) []string {
+	arg := args[0]
+	if len(arg) < 3 || arg[0] != '-' || arg[1] == '-' || fs.Lookup(arg[1:]) != nil {
+		return args
+	}
+	var apart []string
+	for _, c := range arg[1:] {
+		f := fs.Lookup(string(c))
+		if f == nil {
+			return args
+		}
+		if b, ok := f.Value.(interface{ IsBoolFlag() bool }); !ok || !b.IsBoolFlag() {
+			return args
+		}
+		apart = append(apart, "-"+string(c))
+	}
+	return append(apart, args[1:]...)
+}
+
+func (o *options) check() error {
+	switch o.color {
+	case "", "auto", "always", "never":
+	default:
+		return usagef("--color=%s: auto, always or never", o.color)
+	}
+	switch o.debug {
+	case "auto", "off":
+	default:
+		return usagef("--debug=%s: auto or off", o.debug)
+	}
+	return nil
+}
+
+// colored reports whether to colour what goes to w.
+func (o *options) colored(tty *os.File) bool {
+	switch o.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return tty != nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	_ "embed"
+	"flag"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+//go:embed help_json.txt
+var helpJSON string
+
+func runHelp(a *app, args []string) error {
+	switch {
+	case len(args) == 0:
+		a.out.WriteString(usage)
+		for _, c := range commands() {
+			fmt.Fprintf(a.out, "  %-10s %-16s %s\n", c.name, c.args, c.short)
+		}
+		a.out.WriteString(usageRest)
+		return nil
+	case args[0] == "json":
+		a.out.WriteString(helpJSON)
+		return nil
+	}
+	c, ok := findCommand(args[0])
+	if !ok {
+		return usagef("no command %q; see: probels help", args[0])
+	}
+	fmt.Fprintf(a.out, "usage: probels %s %s\n\n%s\n", c.name, c.args, c.short)
+	if text := commandHelp[c.name]; text != "" {
+		fmt.Fprintf(a.out, "\n%s", text)
+	}
+	letters := ""
+	switch c.name {
+	case "list":
+		letters = "m"
+	case "resolve":
+	default:
+		return nil
+	}
+	fs, _ := newFlags(c.name, letters)
+	a.out.WriteString("\nflags, which may stand anywhere:\n")
+	fs.VisitAll(func(f *flag.Flag) {
+		value, text := flag.UnquoteUsage(f)
+		if value != "" {
+			value = " " + value
+		}
+		fmt.Fprintf(a.out, "  %-24s %s\n", dashed(f.Name)+value, text)
+	})
+	return nil
+}
+
+const usage = `probels finds every place in a program where a uprobe can be put.
+
+  probels /usr/bin/python3              its USDT probes and functions
+  probels -m 'Py*Code' python3          those that match
+  probels resolve bash readline         a name to its file offset
+
+commands:
+`
+
+const usageRest = `
+A TARGET is a path, a command in $PATH, or in bpftrace's spelling
+usdt:PATH:PROVIDER:NAME or uprobe:PATH:FUNC, with *, ? and […].
+
+More: probels help COMMAND
+`
+
+var commandHelp = map[string]string{
+	"list": `In a pipe: one probe a line, as bpftrace spells it; each line is a valid
+argument of resolve. On a terminal: what the file is, and tables.
+`,
+	"resolve": `A SPEC is a function's name (readline), with a version (read@GLIBC_2.2.5), a
+distance (readline+0x10) or the file of a static (main.c:helper); as its source
+has it (ns::Class::method, with or without parameters; pkg.(*Type).Method); a
+USDT probe (python:gc__start); a link-time address (0x4c6c20); a file offset
+(+0xc6c20); or a pattern. Every place that a name stands for is printed:
+
+  OFFSET  PATH  NAME  WHERE THE NAME WAS FOUND
+
+Exit status: 0 all found, 1 something was not, 2 wrong use or an unreadable file.
+`,
+}
+
+func runVersion(a *app, args []string) error {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	fmt.Fprintf(a.out, "probels %s %s %s/%s\n", strings.TrimPrefix(version, "v"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/offset"
+	"github.com/probels/probels/usdt"
+	"github.com/probels/probels/usdt/operand"
+)
+
+// jsonPrinter writes a record for each site and each symbol; help json lists
+// the fields.
+type jsonPrinter struct {
+	a     *app
+	t     *offset.Target
+	o     *options
+	j     jsonLine
+	args  []operand.Arg
+	sites []*offset.Probe // kept until the symbols that their arguments name are known
+}
+
+func (p *jsonPrinter) begin() {}
+
+func (p *jsonPrinter) probe(pr *offset.Probe) {
+	if pr.Kind == offset.KindUSDT {
+		p.sites = append(p.sites, pr)
+		return
+	}
+	p.flushSites()
+	p.symbol(pr)
+}
+
+func (p *jsonPrinter) end() {
+	p.flushSites()
+	p.a.out.Flush()
+}
+
+// flushSites writes the sites. The symbols that operands name are looked up
+// together, and only if there are any.
+func (p *jsonPrinter) flushSites() {
+	if len(p.sites) == 0 {
+		return
+	}
+	syms := usdt.Symbols{}
+	for _, pr := range p.sites {
+		if strings.ContainsAny(pr.Site.Spec, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") {
+			p.args = pr.Site.AppendArgs(p.args[:0])
+			syms.Names(p.args)
+		}
+	}
+	if len(syms) > 0 {
+		if err := syms.Resolve(p.t.File()); err != nil {
+			p.a.fail(fmt.Errorf("%s: %w", p.t.Path(), err))
+		}
+	}
+	for _, pr := range p.sites {
+		p.site(pr, syms)
+	}
+	p.sites = nil
+	p.a.out.Flush()
+}
+
+func (p *jsonPrinter) header(pr *offset.Probe) {
+	p.j.reset()
+	p.j.str("kind", pr.Kind.String())
+	p.j.str("path", pr.Path)
+	p.j.strNonEmpty("build_id", pr.BuildID)
+}
+
+func (p *jsonPrinter) site(pr *offset.Probe, syms usdt.Symbols) {
+	s, j := pr.Site, &p.j
+	p.header(pr)
+	j.str("provider", s.Provider)
+	j.str("name", s.Name)
+	j.uint("address", uint64(s.Addr))
+	if s.Err == nil {
+		j.uint("offset", uint64(s.Offset))
+	}
+	if s.Semaphore != 0 {
+		j.open("semaphore", '{')
+		j.uint("address", uint64(s.Semaphore))
+		if s.SemaphoreErr == nil {
+			j.uint("offset", uint64(s.RefCtrOffset))
+		} else {
+			j.str("error", s.SemaphoreErr.Error())
+		}
+		j.close('}')
+	}
+	j.str("arguments", s.Spec)
+	j.open("args", '[')
+	p.args = s.AppendArgs(p.args[:0])
+	for i := range p.args {
+		j.element()
+		writeArg(j, &p.args[i], syms)
+		j.close('}')
+	}
+	j.close(']')
+	if p.o.verbose && s.Err == nil {
+		if nop, err := usdt.ReadNop(p.t.File(), s); err == nil {
+			j.str("nop", nop.String())
+		}
+	}
+	if s.Err != nil {
+		j.str("error", s.Err.Error())
+	}
+	p.a.out.Write(j.line())
+}
+
+func writeArg(j *jsonLine, a *operand.Arg, syms usdt.Symbols) {
+	j.str("text", a.Text)
+	if a.Err == nil || a.Size != 0 {
+		j.int("size", int64(a.Size))
+		j.bool("signed", a.Signed)
+		j.bool("float", a.Float)
+	}
+	j.str("kind", a.Kind.String())
+	switch a.Kind {
+	case operand.Constant:
+		if a.Symbol == "" {
+			if a.Unsigned {
+				j.uint("value", uint64(a.Value))
+			} else {
+				j.int("value", a.Value)
+			}
+		}
+	case operand.Register:
+		j.str("register", a.Reg.Name)
+	case operand.Memory:
+		j.strNonEmpty("segment", a.Segment)
+		j.strNonEmpty("base", a.Base.Name)
+		if a.Index.Name != "" {
+			j.str("index", a.Index.Name)
+			j.int("scale", int64(a.Scale))
+			writeExtend(j, a)
+		}
+	}
+	if a.Disp != 0 {
+		j.int("displacement", a.Disp)
+	}
+	if a.Symbol != "" {
+		j.str("symbol", a.Symbol)
+		if addr, ok := syms[a.Symbol]; ok {
+			j.uint("symbol_address", uint64(addr))
+		}
+	}
+	if a.Err != nil {
+		j.str("error", a.Err.Error())
+	}
+}
+
+var extendNames = map[operand.Extend]string{
+	operand.ZeroExtend: "zero", operand.SignExtend: "sign",
+	operand.ShiftRight: "shift_right", operand.ShiftRightSigned: "shift_right_signed", operand.RotateRight: "rotate_right",
+}
+
+// writeExtend tells how an index is widened or shifted before it is scaled.
+func writeExtend(j *jsonLine, a *operand.Arg) {
+	if name := extendNames[a.Extend]; name != "" {
+		j.str("index_extend", name)
+	}
+	if a.ShiftBy != 0 {
+		j.int("index_shift", int64(a.ShiftBy))
+	}
+}
+
+func (p *jsonPrinter) symbol(pr *offset.Probe) {
+	s, j := pr.Symbol, &p.j
+	p.header(pr)
+	j.str("name", s.Name)
+	if s.Version != "" {
+		j.str("version", s.Version)
+		j.bool("default_version", s.Default)
+	}
+	if !p.o.noDemangle {
+		if d := elfsym.Demangle(s.Name); d != s.Name {
+			j.str("demangled", d)
+		}
+	}
+	j.uint("address", uint64(s.Addr))
+	if pr.Kind == offset.KindFunc && pr.Err == nil {
+		j.uint("offset", uint64(pr.Offset))
+	}
+	j.uint("size", s.Size)
+	if s.SizeInferred {
+		j.bool("size_inferred", true)
+	}
+	j.str("type", offset.TypeName(s.Type))
+	j.str("binding", offset.BindingName(s.Bind))
+	j.strs("sources", s.Source.Strings())
+	j.strNonEmpty("file", s.File)
+	if s.LocalEntry != 0 && pr.Err == nil {
+		j.open("local_entry", '{')
+		j.uint("address", uint64(s.LocalEntry))
+		j.uint("offset", uint64(pr.EntryOffset))
+		j.close('}')
+	}
+	if pr.Err != nil {
+		j.str("error", pr.Err.Error())
+	}
+	p.a.out.Write(j.line())
+}

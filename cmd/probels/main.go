@@ -1,0 +1,121 @@
+// Probels lists the places in userspace programs where uprobes can be put, and
+// turns names into file offsets.
+//
+//	probels /usr/bin/python3                         every USDT probe and function
+//	probels resolve /usr/bin/bash readline           its file offset
+//	probels 'usdt:/usr/bin/python3:python:gc__*'     by pattern, as bpftrace has it
+//
+// See "probels help".
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit statuses; the highest that anything calls for wins.
+const (
+	statusFound   = 0
+	statusMissing = 1 // nothing matched
+	statusTrouble = 2 // wrong usage, or a target could not be read
+)
+
+// app is one run of the program.
+type app struct {
+	in     *os.File
+	tty    *os.File // standard output if it is a terminal, else nil
+	stdout *os.File
+	out    *bufio.Writer
+	err    io.Writer
+	status int
+}
+
+// command is a subcommand. Its flags come from newFlags, so that all commands
+// share what they have in common.
+type command struct {
+	name, args, short string
+	run               func(a *app, args []string) error
+}
+
+// commands is a function and not a variable, because help lists it.
+func commands() []command {
+	return []command{
+		{"list", "TARGET…", "every probe; the default", runList},
+		{"resolve", "TARGET SPEC…", "names to file offsets", runResolve},
+		{"completion", "bash|zsh|fish", "a completion script for a shell", runCompletion},
+		{"version", "", "the version of this program", runVersion},
+		{"help", "[COMMAND|json]", "how to use it, or the fields of its JSON", runHelp},
+	}
+}
+
+func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
+	a := &app{in: stdin, stdout: stdout, out: bufio.NewWriterSize(stdout, 64<<10), err: stderr}
+	if isTerminal(stdout) {
+		a.tty = stdout
+	}
+	cmd := commands()[0]
+	for i, arg := range args {
+		if arg == "__complete" && i == 0 {
+			return a.finish(runComplete(a, args[1:]))
+		}
+		if len(arg) > 0 && arg[0] == '-' {
+			if arg == "-h" || arg == "-help" || arg == "--help" {
+				return a.finish(runHelp(a, nil))
+			}
+			if arg == "--version" {
+				return a.finish(runVersion(a, nil))
+			}
+			continue
+		}
+		if c, ok := findCommand(arg); ok {
+			cmd, args = c, append(append([]string{}, args[:i]...), args[i+1:]...)
+		}
+		break
+	}
+	return a.finish(cmd.run(a, args))
+}
+
+func findCommand(name string) (command, bool) {
+	for _, c := range commands() {
+		if c.name == name {
+			return c, true
+		}
+	}
+	return command{}, false
+}
+
+// finish writes what is buffered, tells an error, and is the exit status.
+func (a *app) finish(err error) int {
+	if errors.Is(err, errHelp) {
+		err = nil
+	}
+	if ferr := a.out.Flush(); err == nil {
+		err = ferr
+	}
+	if err != nil {
+		a.fail(err)
+	}
+	return a.status
+}
+
+// raise sets the exit status, if it is the highest so far.
+func (a *app) raise(status int) { a.status = max(a.status, status) }
+
+// fail tells an error that makes the run a failure.
+func (a *app) fail(err error) {
+	a.note("%s", oneLine(err))
+	a.raise(statusTrouble)
+}
+
+// note writes a line of diagnosis, behind what is printed already.
+func (a *app) note(format string, args ...any) {
+	a.out.Flush()
+	fmt.Fprintf(a.err, "probels: %s\n", clean(fmt.Sprintf(format, args...)))
+}

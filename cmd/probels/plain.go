@@ -1,0 +1,170 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/probels/probels/offset"
+	"github.com/probels/probels/usdt/operand"
+)
+
+// plainPrinter is the listing in a pipe: one probe a line, in bpftrace's
+// spelling, each once.
+type plainPrinter struct {
+	a              *app
+	o              *options
+	usdt, uprobe   string // what lines begin with
+	data           string
+	last, lastKind string
+	args           []operand.Arg
+	symbols        bool // USDT lines are behind us
+}
+
+func newPlainPrinter(a *app, t *offset.Target, o *options) *plainPrinter {
+	path := quotePath(t.Path())
+	return &plainPrinter{a: a, o: o, usdt: "usdt:" + path + ":", uprobe: "uprobe:" + path + ":", data: "data:" + path + ":"}
+}
+
+func (p *plainPrinter) begin() {}
+func (p *plainPrinter) end()   { p.a.out.Flush() }
+
+func (p *plainPrinter) probe(pr *offset.Probe) {
+	out := p.a.out
+	if pr.Kind == offset.KindUSDT {
+		// Sorted, so the sites of a probe come together.
+		if line := spellUSDT(p.usdt, pr); line != p.last {
+			p.last = line
+			out.WriteString(line)
+			out.WriteByte('\n')
+		} else if !p.o.verbose {
+			return
+		}
+		if p.o.verbose {
+			p.args = pr.Site.AppendArgs(p.args[:0])
+			out.WriteString("    ")
+			out.WriteString(hex(pr.Offset))
+			for i := range p.args {
+				out.WriteString("  ")
+				out.WriteString(argType(&p.args[i]))
+				out.WriteByte(' ')
+				out.WriteString(clean(operandText(&p.args[i])))
+			}
+			out.WriteByte('\n')
+		}
+		return
+	}
+	if !p.symbols {
+		// Reading symbols may take a while: what is known is shown.
+		p.symbols = true
+		p.last = ""
+		out.Flush()
+	}
+	prefix := p.uprobe
+	if pr.Kind == offset.KindData {
+		prefix = p.data
+	}
+	if name := pr.Symbol.Name; name != p.last || prefix != p.lastKind {
+		p.last, p.lastKind = name, prefix
+		out.WriteString(prefix)
+		out.WriteString(quoteName(name))
+		out.WriteByte('\n')
+	}
+}
+
+func spellUSDT(prefix string, pr *offset.Probe) string {
+	return prefix + quoteName(pr.Site.Provider) + ":" + quoteName(pr.Site.Name)
+}
+
+// argType is the type of an argument as far as the note tells: u64, i32, f64,
+// or a number of bytes.
+func argType(a *operand.Arg) string {
+	bits := strconv.Itoa(8 * a.Size)
+	switch {
+	case a.Err != nil:
+		return "?"
+	case a.Float:
+		return "f" + bits
+	case a.Size > 8:
+		return strconv.Itoa(a.Size) + "B"
+	case a.Signed:
+		return "i" + bits
+	}
+	return "u" + bits
+}
+
+// operandText is an argument without its size.
+func operandText(a *operand.Arg) string {
+	if a.NoSize {
+		return a.Text
+	}
+	if _, rest, ok := strings.Cut(a.Text, "@"); ok {
+		return rest
+	}
+	return a.Text
+}
+
+// longPrinter is -l: every location, with columns separated by two blanks.
+//
+//	OFFSET  SIZE  SOURCE  TYPE  PROBE [@VERSION] [remarks]
+type longPrinter struct {
+	a    *app
+	t    *offset.Target
+	o    *options
+	args []operand.Arg
+}
+
+func (p *longPrinter) begin() {}
+func (p *longPrinter) end()   { p.a.out.Flush() }
+
+func (p *longPrinter) probe(pr *offset.Probe) {
+	path := quotePath(pr.Path)
+	var c []string
+	if pr.Kind == offset.KindUSDT {
+		c = []string{place(pr), "-", "usdt", "site", spellUSDT("usdt:"+path+":", pr)}
+		if s := pr.Site; s.Semaphore != 0 {
+			if s.SemaphoreErr != nil {
+				c = append(c, "semaphore: "+s.SemaphoreErr.Error())
+			} else {
+				c = append(c, "ref_ctr="+hex(s.RefCtrOffset))
+			}
+		}
+		p.args = pr.Site.AppendArgs(p.args[:0])
+		for i := range p.args {
+			c = append(c, argType(&p.args[i])+"@"+operandText(&p.args[i]))
+		}
+	} else {
+		s := pr.Symbol
+		size := strconv.FormatUint(s.Size, 10)
+		if s.SizeInferred {
+			size = "~" + size
+		}
+		at := place(pr)
+		if pr.Kind == offset.KindData {
+			at = hex(s.Addr) + "(address)"
+		}
+		prefix := map[offset.Kind]string{offset.KindFunc: "uprobe:", offset.KindData: "data:"}[pr.Kind]
+		c = []string{at, size, s.Source.String(), offset.TypeName(s.Type), prefix + path + ":" + quoteName(s.Name)}
+		if s.Version != "" {
+			c = append(c, strings.TrimPrefix(s.FullName(), s.Name))
+		}
+		if s.File != "" {
+			c = append(c, "("+s.File+")")
+		}
+	}
+	if pr.Err != nil {
+		c = append(c, pr.Err.Error())
+	}
+	for i := range c {
+		c[i] = clean(c[i])
+	}
+	p.a.out.WriteString(strings.Join(c, "  "))
+	p.a.out.WriteByte('\n')
+}
+
+// place is where a probe goes, or a dash.
+func place(pr *offset.Probe) string {
+	if pr.Err != nil {
+		return "-"
+	}
+	return hex(pr.EntryOffset)
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"debug/elf"
+	"fmt"
+	"strings"
+
+	"github.com/probels/probels/offset"
+)
+
+// question is one SPEC of the command line and the file that it is about.
+type question struct {
+	path, text string
+}
+
+func runResolve(a *app, args []string) error {
+	flags, o := newFlags("resolve", "")
+	args, err := parse(flags, o, args)
+	if err != nil {
+		return helpOr(a, "resolve", err)
+	}
+	questions, err := parseQuestions(args)
+	if err != nil {
+		return err
+	}
+	// One pass over each file, in the order in which they were named first; a
+	// file's answers stay together.
+	for len(questions) > 0 {
+		var mine, rest []question
+		for _, q := range questions {
+			if q.path == questions[0].path {
+				mine = append(mine, q)
+			} else {
+				rest = append(rest, q)
+			}
+		}
+		if err := a.resolve(mine, o); err != nil {
+			a.fail(err)
+		}
+		questions = rest
+	}
+	return nil
+}
+
+// parseQuestions reads TARGET SPEC… and lines that carry their target.
+func parseQuestions(args []string) ([]question, error) {
+	var out []question
+	target := ""
+	for _, arg := range args {
+		s, ok, err := parseSpelled(arg)
+		switch {
+		case err != nil:
+			return nil, err
+		case ok && s.name == "":
+			target = s.path
+		case ok:
+			out = append(out, question{s.path, s.spec()})
+		case target == "":
+			target = arg
+		default:
+			out = append(out, question{target, arg})
+		}
+	}
+	switch {
+	case len(out) > 0:
+		return out, nil
+	case target == "":
+		return nil, usagef("no target; try: probels resolve /usr/bin/bash readline")
+	}
+	return nil, usagef("no name to resolve; try: probels resolve %s main, or list them: probels %s", target, target)
+}
+
+// resolve answers the questions about one file.
+func (a *app) resolve(questions []question, o *options) error {
+	t, err := openTarget(questions[0].path)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	specs := make([]offset.Spec, len(questions))
+	for i, q := range questions {
+		if specs[i], err = offset.ParseSpec(q.text); err != nil {
+			return usagef("%v", err)
+		}
+	}
+	results, err := t.Resolve(context.Background(), specs...)
+	for i := range results {
+		a.answer(&results[i], o)
+	}
+	return err
+}
+
+func (a *app) answer(r *offset.Result, o *options) {
+	if o.quiet {
+		l, err := r.One()
+		if err != nil {
+			a.missing(err)
+			return
+		}
+		fmt.Fprintln(a.out, hex(l.Offset))
+		return
+	}
+	for i := range r.Locations {
+		if o.json {
+			a.out.Write(locationJSON(r.Spec, &r.Locations[i]))
+		} else {
+			fmt.Fprintln(a.out, clean(locationLine(&r.Locations[i])))
+		}
+	}
+	if r.Err != nil {
+		a.missing(r.Err)
+	}
+}
+
+// missing tells that a spec stands for nothing, or for less than it should.
+func (a *app) missing(err error) {
+	a.note("%s", oneLine(err))
+	a.raise(statusMissing)
+}
+
+// locationLine is "OFFSET  PATH  NAME  EVIDENCE…".
+func locationLine(l *offset.Location) string {
+	name := l.Name
+	switch {
+	case l.Kind == offset.KindUSDT:
+		name = l.Provider + ":" + l.Name
+	case l.Name == "":
+		name = hex(l.Addr)
+	case l.Version != "":
+		name += "@" + l.Version
+	}
+	if l.Addend != 0 && l.Name != "" {
+		name += "+" + hex(l.Addend)
+	}
+	c := []string{hex(l.Offset), l.Path, name}
+	if l.Kind == offset.KindUSDT {
+		c = append(c, "usdt")
+		if l.RefCtrOffset != 0 {
+			c = append(c, "ref_ctr="+hex(l.RefCtrOffset))
+		}
+	}
+	if s := l.Sources.String(); s != "" {
+		c = append(c, s)
+	}
+	if l.Type == elf.STT_GNU_IFUNC {
+		c = append(c, "ifunc: this is its resolver, which runs once")
+	}
+	if l.File != "" {
+		c = append(c, "("+l.File+")")
+	}
+	return strings.Join(c, "  ")
+}
+
+func locationJSON(spec offset.Spec, l *offset.Location) []byte {
+	var j jsonLine
+	j.reset()
+	j.str("spec", spec.String())
+	j.str("kind", l.Kind.String())
+	j.str("path", l.Path)
+	j.strNonEmpty("build_id", l.BuildID)
+	j.strNonEmpty("provider", l.Provider)
+	j.strNonEmpty("name", l.Name)
+	j.strNonEmpty("version", l.Version)
+	j.uint("address", uint64(l.Addr))
+	j.uint("offset", uint64(l.Offset))
+	if l.RefCtrOffset != 0 {
+		j.uint("ref_ctr_offset", uint64(l.RefCtrOffset))
+	}
+	j.uint("addend", l.Addend)
+	if l.Kind != offset.KindUSDT {
+		if l.Name != "" {
+			j.str("type", offset.TypeName(l.Type))
+		}
+		j.strs("sources", l.Sources.Strings())
+	}
+	j.strNonEmpty("file", l.File)
+	return j.line()
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"os/exec"
+
+	"golang.org/x/term"
+)
+
+func isTerminal(f *os.File) bool { return f != nil && term.IsTerminal(int(f.Fd())) }
+
+// width is the terminal's, 80 where it can't be told.
+func (a *app) width() int {
+	if a.tty != nil {
+		if w, _, err := term.GetSize(int(a.tty.Fd())); err == nil && w > 20 {
+			return w
+		}
+	}
+	return 80
+}
+
+// startPager sends what is printed from now on through a pager, if a person
+// sits at both ends. The function that it returns waits for the pager.
+func (a *app) startPager(o *options) func() error {
+	nothing := func() error { return nil }
+	if o.noPager || a.in == nil || !isTerminal(a.in) {
+		return nothing
+	}
+	pager := os.Getenv("PAGER")
+	if pager == "" {
+		if _, err := exec.LookPath("less"); err != nil {
+			return nothing
+		}
+		pager = "less -FRX"
+	}
+	cmd := exec.Command("/bin/sh", "-c", pager)
+	cmd.Stdout, cmd.Stderr = a.stdout, os.Stderr
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return nothing
+	}
+	if err := cmd.Start(); err != nil {
+		return nothing
+	}
+	a.out = bufio.NewWriterSize(untilClosed{pipe}, 64<<10)
+	return func() error {
+		a.out.Flush()
+		pipe.Close()
+		cmd.Wait() // however it ends: the reader has seen enough
+		a.out = bufio.NewWriter(a.stdout)
+		return nil
+	}
+}
+
+// untilClosed is a pipe to a pager. Its reader may quit at any time, and then
+// the rest is dropped without a complaint.
+type untilClosed struct{ io.Writer }
+
+func (w untilClosed) Write(p []byte) (int, error) {
+	w.Writer.Write(p)
+	return len(p), nil
+}
