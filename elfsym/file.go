@@ -219,7 +219,7 @@ func (f *File) Flags() uint32 { return f.hdr.flags }
 func (f *File) Entry() Addr { return f.hdr.entry }
 
 // Segments are the file's program headers.
-func (f *File) Segments() Segments { return f.segs }
+func (f *File) Segments() *Segments { return &f.segs }
 
 // Truncated says whether a loadable segment reaches beyond the file's end: then
 // the file was cut short, and what lay there is missing. The error wraps

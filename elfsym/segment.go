@@ -40,17 +40,17 @@ type addrRange struct {
 const ambiguous = -1
 
 // All are the program headers in file order. The slice is the caller's.
-func (s Segments) All() []Segment { return slices.Clone(s.all) }
+func (s *Segments) All() []Segment { return slices.Clone(s.all) }
 
 // Offset is the place in the file of the byte at address a, in any loadable
 // segment. The error is an *AddrError.
-func (s Segments) Offset(a Addr) (Offset, error) {
+func (s *Segments) Offset(a Addr) (Offset, error) {
 	_, off, err := s.find(a)
 	return off, err
 }
 
 // Code is Offset for an address that must be in an executable segment.
-func (s Segments) Code(a Addr) (Offset, error) {
+func (s *Segments) Code(a Addr) (Offset, error) {
 	seg, off, err := s.find(a)
 	if err != nil {
 		return 0, err
@@ -63,7 +63,7 @@ func (s Segments) Code(a Addr) (Offset, error) {
 
 // Data is Offset for an address that must be in a writable segment that is not
 // executable, as the kernel demands of a USDT semaphore.
-func (s Segments) Data(a Addr) (Offset, error) {
+func (s *Segments) Data(a Addr) (Offset, error) {
 	seg, off, err := s.find(a)
 	switch {
 	case err != nil:
@@ -77,7 +77,7 @@ func (s Segments) Data(a Addr) (Offset, error) {
 }
 
 // IsCode reports whether a is in an executable segment; it builds no error.
-func (s Segments) IsCode(a Addr) bool {
+func (s *Segments) IsCode(a Addr) bool {
 	i := s.search(a)
 	if i < 0 || s.ranges[i].seg == ambiguous {
 		return false
@@ -88,7 +88,7 @@ func (s Segments) IsCode(a Addr) bool {
 
 // CodeEnd is the address after the last byte of the executable segment that
 // holds a, or false.
-func (s Segments) CodeEnd(a Addr) (Addr, bool) {
+func (s *Segments) CodeEnd(a Addr) (Addr, bool) {
 	if !s.IsCode(a) {
 		return 0, false
 	}
@@ -99,7 +99,7 @@ func (s Segments) CodeEnd(a Addr) (Addr, bool) {
 // Addr is the address at which the byte at file offset o is loaded, from an
 // executable segment if one has it. Where several segments load it to different
 // addresses that is an error, as it is where none does.
-func (s Segments) Addr(o Offset) (Addr, error) {
+func (s *Segments) Addr(o Offset) (Addr, error) {
 	for _, flag := range []elf.ProgFlag{elf.PF_X, 0} {
 		var found Addr
 		var any bool
@@ -126,7 +126,7 @@ func (s Segments) Addr(o Offset) (Addr, error) {
 }
 
 // search is the index of the range that holds a, or -1.
-func (s Segments) search(a Addr) int {
+func (s *Segments) search(a Addr) int {
 	lo, hi := 0, len(s.ranges)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
@@ -142,7 +142,7 @@ func (s Segments) search(a Addr) int {
 	return -1
 }
 
-func (s Segments) find(a Addr) (*Segment, Offset, error) {
+func (s *Segments) find(a Addr) (*Segment, Offset, error) {
 	i := s.search(a)
 	if i < 0 {
 		return nil, 0, &AddrError{a, "in no loadable segment"}
@@ -164,7 +164,7 @@ const pageSize = 4096
 
 // refuse says why a, which is within seg, has no place in the file; "" if it
 // has.
-func (s Segments) refuse(seg *Segment, a Addr) string {
+func (s *Segments) refuse(seg *Segment, a Addr) string {
 	switch {
 	case seg.FileSize > seg.MemSize:
 		return "in a segment with more bytes in the file than in memory, which the kernel does not load"

@@ -35,41 +35,45 @@ type Symbol struct {
 	Name string
 
 	// Version is the symbol version, from .gnu.version* for .dynsym and from
-	// "name@VERSION" in .symtab. Default is set where it is the one that a
-	// linker takes for the bare name ("@@").
+	// "name@VERSION" in .symtab.
 	Version string
-	Default bool
-
-	// Addr is the address of the code or the data: the symbol's value without
-	// arm's Thumb bit or MIPS's compressed-code bit, and on 64-bit PowerPC
-	// ELFv1 the code that the function descriptor in .opd points to. For a
-	// thread-local variable it is an offset in its block, and no address.
-	Addr Addr
-
-	// LocalEntry is where calls from within the file enter a function on
-	// 64-bit PowerPC ELFv2, past the two instructions that load the TOC
-	// pointer; 0 if there is no such second entry.
-	LocalEntry Addr
-
-	// Size in bytes. SizeInferred is set where the table said 0 and the size
-	// is the distance to what comes next.
-	Size         uint64
-	SizeInferred bool
-
-	Type       elf.SymType
-	Bind       elf.SymBind
-	Visibility elf.SymVis
-
-	// Section is the index of the section that the symbol is in,
-	// SectionUndef for an import, or another of the reserved ones.
-	Section int
 
 	// File is the source file of a local symbol, from the STT_FILE entry
 	// before it: it tells statics of one name apart.
 	File string
 
-	Source Source
+	// Addr is the link-time address of the code or the data: the symbol's value
+	// without arm's Thumb bit or MIPS's compressed-code bit, and on 64-bit
+	// PowerPC ELFv1 the code that the function descriptor in .opd points to.
+	// For a thread-local variable it is an offset in its block, and no address.
+	Addr Addr
+
+	// LocalEntry is the address where calls from within the file enter a
+	// function on 64-bit PowerPC ELFv2, past the two instructions that load the
+	// TOC pointer; 0 if there is no such second entry.
+	LocalEntry Addr
+
+	// Size in bytes; see SizeInferred.
+	Size uint64
+
+	Type       elf.SymType
+	Bind       elf.SymBind
+	Visibility elf.SymVis
+
+	// Section is the index of the section that the symbol is in, SectionUndef
+	// for an import, or another of the reserved ones.
+	Section int
+
 	Index  uint32 // in its table
+	Source Source
+
+	// Default is set where Version is the one that a linker takes for the bare
+	// name ("@@").
+	Default bool
+
+	// SizeInferred is set where the table said 0 and Size is the distance to
+	// what comes next.
+	SizeInferred bool
 }
 
 // Reserved section indexes. The file's are 0xfff1 and 0xfff2, numbers that a

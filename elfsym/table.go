@@ -3,6 +3,7 @@ package elfsym
 import (
 	"cmp"
 	"debug/elf"
+	"iter"
 	"slices"
 	"sort"
 	"strings"
@@ -12,114 +13,153 @@ import (
 )
 
 // A Table is symbols of several sources made one: sorted by name, what is the
-// same in two tables united, and found by name or by address. It is immutable
-// and safe for concurrent use.
+// same in two sources united, and found by name or by address. It is immutable
+// and safe for concurrent use; the symbols that it hands out are not to be
+// changed.
 type Table struct {
-	syms    []Symbol // by name, version, address
+	blocks [][]Symbol // sorted by name
+	order  []uint32   // by name, version, address; what was united is left out
+
 	byAddr  func() []uint32
 	highest func() []Addr // for each place of byAddr, the highest end up to there
 }
 
-// NewTable makes a table of symbols, which it takes over.
+// blockBits is how many bits of an index are the place in a block. Blocks are
+// there so that a growing table is not copied: at 50,000 symbols that was a
+// third of the time of a listing.
+const blockBits = 11
+
+// NewTable makes a table of symbols.
 //
 // Entries are one where name, version, address and type are equal; their
 // sources are united. An entry without a version, as .symtab has them, is the
 // same as one with a version at the same address; two versions at one address
 // stay two.
-func NewTable(syms []Symbol) *Table {
-	syms = permute(syms, strsort.Order(len(syms), func(i int) string { return syms[i].Name }))
-	t := &Table{syms: mergeSorted(syms)}
+func NewTable(syms iter.Seq[Symbol]) *Table {
+	t := &Table{}
+	n := 0
+	var block []Symbol
+	for s := range syms {
+		if len(block) == cap(block) {
+			// The first blocks grow, so that a few symbols cost little.
+			block = make([]Symbol, 0, min(max(16, n), 1<<blockBits))
+			t.blocks = append(t.blocks, block)
+		}
+		block = append(block, s)
+		t.blocks[len(t.blocks)-1] = block
+		n++
+	}
+	t.blocks = evenBlocks(t.blocks)
+	t.order = t.merge(t.permute(strsort.Order(n, func(i int) string { return t.at(uint32(i)).Name })))
 	t.byAddr = sync.OnceValue(t.sortByAddr)
 	t.highest = sync.OnceValue(t.highestEnds)
 	return t
 }
 
-// permute brings s into an order, in place, following each cycle once.
-func permute(s []Symbol, order []uint32) []Symbol {
+// evenBlocks brings the growing blocks at the beginning, which together hold
+// as much as one, into one, so that a place is found by shifting.
+func evenBlocks(blocks [][]Symbol) [][]Symbol {
+	n := 0
+	for n < len(blocks) && cap(blocks[n]) < 1<<blockBits {
+		n++
+	}
+	if n <= 1 {
+		return blocks
+	}
+	return slices.Insert(blocks[n:], 0, slices.Concat(blocks[:n]...))
+}
+
+func (t *Table) at(i uint32) *Symbol {
+	return &t.blocks[i>>blockBits][i&(1<<blockBits-1)]
+}
+
+// permute brings the symbols themselves into an order, in place, following each
+// cycle once: what walks over them later then reads memory from one end to the
+// other. It returns the order that this leaves.
+func (t *Table) permute(order []uint32) []uint32 {
 	for i := range order {
 		if order[i] == uint32(i) {
 			continue
 		}
-		first, at := s[i], uint32(i)
+		first, at := *t.at(uint32(i)), uint32(i)
 		for order[at] != uint32(i) {
 			next := order[at]
-			s[at] = s[next]
-			order[at] = at
-			at = next
+			*t.at(at) = *t.at(next)
+			order[at], at = at, next
 		}
-		s[at] = first
+		*t.at(at) = first
 		order[at] = at
 	}
-	return s
+	return order
 }
 
-// mergeSorted unites what is the same; s is sorted by name and is reused.
-func mergeSorted(s []Symbol) []Symbol {
-	out := s[:0]
-	for len(s) > 0 {
-		n := 1
-		for n < len(s) && s[n].Name == s[0].Name {
+// merge unites what is the same; order is sorted by name, and is reused.
+func (t *Table) merge(order []uint32) []uint32 {
+	out := order[:0]
+	for len(order) > 0 {
+		n, name := 1, t.at(order[0]).Name
+		for n < len(order) && t.at(order[n]).Name == name {
 			n++
 		}
-		if n == 1 {
-			out = append(out, s[0])
-		} else {
-			out = mergeNamed(out, s[:n])
-		}
-		s = s[n:]
+		out = append(out, t.mergeNamed(order[:n])...)
+		order = order[n:]
 	}
 	return out
 }
 
-// mergeNamed appends the symbols of one name. What it writes never overtakes
-// what it reads, group by group.
-func mergeNamed(out, group []Symbol) []Symbol {
-	slices.SortStableFunc(group, func(a, b Symbol) int {
-		return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Type, b.Type),
-			// Versions first, and the bare entry behind them; it joins the last.
-			cmp.Compare(bare(b), bare(a)), strings.Compare(a.Version, b.Version))
-	})
-	from := len(out)
-	for len(group) > 0 {
-		n := 1
-		for n < len(group) && group[n].Addr == group[0].Addr && group[n].Type == group[0].Type {
-			n++
-		}
-		out = mergePlace(out, group[:n])
-		group = group[n:]
+// mergeNamed unites the symbols of one name, in place, and sorts them by version
+// and address.
+func (t *Table) mergeNamed(group []uint32) []uint32 {
+	if len(group) == 1 {
+		return group
 	}
-	slices.SortStableFunc(out[from:], func(a, b Symbol) int {
+	slices.SortStableFunc(group, func(i, k uint32) int {
+		a, b := t.at(i), t.at(k)
+		// Versions first, and the bare entry behind them, to join them.
+		return cmp.Or(cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Type, b.Type),
+			boolCompare(a.Version == "", b.Version == ""), strings.Compare(a.Version, b.Version))
+	})
+	out := group[:0]
+	place := 0 // where in out the symbols of the present address and type begin
+	for _, i := range group {
+		s := t.at(i)
+		if len(out) > place {
+			if p := t.at(out[place]); p.Addr != s.Addr || p.Type != s.Type {
+				place = len(out)
+			}
+		}
+		if !t.join(out[place:], s) {
+			out = append(out, i)
+		}
+	}
+	slices.SortStableFunc(out, func(i, k uint32) int {
+		a, b := t.at(i), t.at(k)
 		return cmp.Or(strings.Compare(a.Version, b.Version), cmp.Compare(a.Addr, b.Addr))
 	})
 	return out
 }
 
-// bare is 1 for a symbol with a version and 0 for one without.
-func bare(s Symbol) int {
-	if s.Version == "" {
+func boolCompare(a, b bool) int {
+	switch {
+	case a == b:
 		return 0
+	case a:
+		return +1
 	}
-	return 1
+	return -1
 }
 
-// mergePlace appends the symbols of one name, address and type, versions first.
-func mergePlace(out, same []Symbol) []Symbol {
-	from := len(out)
-	for _, s := range same {
-		switch last := len(out) - 1; {
-		case len(out) == from:
-			out = append(out, s)
-		case s.Version == out[last].Version:
-			out[last].unite(&s)
-		case s.Version == "":
-			for i := from; i < len(out); i++ {
-				out[i].unite(&s)
-			}
-		default:
-			out = append(out, s)
+// join unites s with the symbols of its name, address and type that it is the
+// same as; false if there are none.
+func (t *Table) join(same []uint32, s *Symbol) bool {
+	joined := false
+	for _, i := range same {
+		if p := t.at(i); s.Version == "" || s.Version == p.Version {
+			p.unite(s)
+			joined = true
 		}
 	}
-	return out
+	return joined
 }
 
 // unite takes over what another entry of the same symbol knows.
@@ -137,44 +177,56 @@ func (s *Symbol) unite(o *Symbol) {
 	}
 }
 
-// All are the symbols by name, version and address. The slice is shared: do not
-// change it.
-func (t *Table) All() []Symbol { return t.syms }
+// Len is the number of symbols.
+func (t *Table) Len() int { return len(t.order) }
 
-// Named are the symbols of one name, in all versions. The slice is shared.
-func (t *Table) Named(name string) []Symbol {
-	lo, _ := slices.BinarySearchFunc(t.syms, name, func(s Symbol, name string) int { return strings.Compare(s.Name, name) })
-	hi := lo
-	for hi < len(t.syms) && t.syms[hi].Name == name {
-		hi++
+// All yields the symbols by name, version and address.
+func (t *Table) All() iter.Seq[*Symbol] {
+	return func(yield func(*Symbol) bool) {
+		for _, i := range t.order {
+			if !yield(t.at(i)) {
+				return
+			}
+		}
 	}
-	return t.syms[lo:hi:hi]
+}
+
+// Named yields the symbols of one name, in all versions.
+func (t *Table) Named(name string) iter.Seq[*Symbol] {
+	return func(yield func(*Symbol) bool) {
+		lo := sort.Search(len(t.order), func(i int) bool { return t.at(t.order[i]).Name >= name })
+		for _, i := range t.order[lo:] {
+			if s := t.at(i); s.Name != name || !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // At are the symbols at an address: aliases of one another.
-func (t *Table) At(a Addr) []Symbol {
+func (t *Table) At(a Addr) []*Symbol {
 	order := t.byAddr()
-	i := sort.Search(len(order), func(i int) bool { return t.syms[order[i]].Addr >= a })
-	var out []Symbol
-	for ; i < len(order) && t.syms[order[i]].Addr == a; i++ {
-		out = append(out, t.syms[order[i]])
+	i := sort.Search(len(order), func(i int) bool { return t.at(order[i]).Addr >= a })
+	var out []*Symbol
+	for ; i < len(order) && t.at(order[i]).Addr == a; i++ {
+		out = append(out, t.at(order[i]))
 	}
 	return out
 }
 
-// Covering are the symbols that reach over an address: those that begin nearest
-// below it (aliases of one another), or at it.
-func (t *Table) Covering(a Addr) []Symbol {
+// Covering are the symbols that reach over an address, Size bytes long: those
+// that begin nearest below it, or at it, which are aliases of one another.
+func (t *Table) Covering(a Addr) []*Symbol {
 	order, highest := t.byAddr(), t.highest()
-	i := sort.Search(len(order), func(i int) bool { return t.syms[order[i]].Addr > a })
-	var out []Symbol
-	for i--; i >= 0 && (highest[i] > a || t.syms[order[i]].Addr == a); i-- {
-		s := &t.syms[order[i]]
+	i := sort.Search(len(order), func(i int) bool { return t.at(order[i]).Addr > a })
+	var out []*Symbol
+	for i--; i >= 0 && (highest[i] > a || t.at(order[i]).Addr == a); i-- {
+		s := t.at(order[i])
 		if len(out) > 0 && s.Addr != out[0].Addr {
 			break
 		}
 		if s.Addr == a || a-s.Addr < Addr(s.Size) {
-			out = append(out, *s)
+			out = append(out, s)
 		}
 	}
 	slices.Reverse(out)
@@ -182,13 +234,9 @@ func (t *Table) Covering(a Addr) []Symbol {
 }
 
 func (t *Table) sortByAddr() []uint32 {
-	order := make([]uint32, len(t.syms))
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	slices.SortFunc(order, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(t.syms[a].Addr, t.syms[b].Addr), cmp.Compare(a, b))
-	})
+	// The order by name decides between aliases.
+	order := slices.Clone(t.order)
+	slices.SortStableFunc(order, func(a, b uint32) int { return cmp.Compare(t.at(a).Addr, t.at(b).Addr) })
 	return order
 }
 
@@ -197,7 +245,7 @@ func (t *Table) highestEnds() []Addr {
 	out := make([]Addr, len(order))
 	var top Addr
 	for i, at := range order {
-		s := &t.syms[at]
+		s := t.at(at)
 		end := s.Addr + Addr(s.Size)
 		if end < s.Addr {
 			end = ^Addr(0)
@@ -212,11 +260,14 @@ func (t *Table) highestEnds() []Addr {
 // distance to the next symbol of the table or to the end of their code, and
 // marks them. It changes the table: call it before sharing it.
 func (t *Table) InferSizes(f *File) {
+	if !slices.ContainsFunc(t.order, func(i uint32) bool { s := t.at(i); return s.Size == 0 && s.IsFunc() }) {
+		return
+	}
 	order := t.byAddr()
 	var next, here Addr // the nearest address above the one at hand, and that one
 	var known, any bool // whether there are such
 	for i := len(order) - 1; i >= 0; i-- {
-		s := &t.syms[order[i]]
+		s := t.at(order[i])
 		if !s.placed() {
 			continue
 		}
@@ -235,7 +286,7 @@ func (t *Table) InferSizes(f *File) {
 			s.Size, s.SizeInferred = uint64(end-s.Addr), true
 		}
 	}
-	t.highest = sync.OnceValue(t.highestEnds)
+	t.highest = sync.OnceValue(t.highestEnds) // it may have been asked for before
 }
 
 // placed reports whether the symbol's address is one of this file: an import's

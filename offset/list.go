@@ -30,18 +30,18 @@ type Query struct {
 
 // Probes yields what the query asks for: USDT sites by provider and name, then
 // functions by name, then variables. USDT sites come before any symbol is read.
-// What is damaged is yielded as an error, with a nil Probe, and the rest
+// What is damaged is yielded as an error, with a zero Probe, and the rest
 // follows. After the last one the file is looked at again: ErrChanged means
 // that it was written to meanwhile.
-func (t *Target) Probes(ctx context.Context, q Query) iter.Seq2[*Probe, error] {
+func (t *Target) Probes(ctx context.Context, q Query) iter.Seq2[Probe, error] {
 	if q.Kinds == 0 {
 		q.Kinds = KindUSDT | KindFunc
 	}
 	m := newMatcher(q.Match)
-	return func(yield func(*Probe, error) bool) {
+	return func(yield func(Probe, error) bool) {
 		ok := true
 		if err := t.f.Truncated(); err != nil {
-			ok = yield(nil, err)
+			ok = yield(Probe{}, err)
 			yield = withoutTruncated(yield)
 		}
 		if ok && q.Kinds&KindUSDT != 0 {
@@ -56,35 +56,34 @@ func (t *Target) Probes(ctx context.Context, q Query) iter.Seq2[*Probe, error] {
 			return
 		}
 		if err := cmp.Or(ctx.Err(), t.f.CheckUnchanged()); err != nil {
-			yield(nil, err)
+			yield(Probe{}, err)
 		}
 	}
 }
 
 // withoutTruncated drops what follows from the file's being cut short, once
 // that has been told.
-func withoutTruncated(yield func(*Probe, error) bool) func(*Probe, error) bool {
-	return func(p *Probe, err error) bool {
+func withoutTruncated(yield func(Probe, error) bool) func(Probe, error) bool {
+	return func(p Probe, err error) bool {
 		return errors.Is(err, elfsym.ErrTruncated) || yield(p, err)
 	}
 }
 
-func (t *Target) listSites(ctx context.Context, m *matcher, yield func(*Probe, error) bool) bool {
+func (t *Target) listSites(ctx context.Context, m *matcher, yield func(Probe, error) bool) bool {
 	var sites []usdt.Site
 	for s, err := range usdt.Sites(t.f) {
 		switch {
 		case ctx.Err() != nil:
 			return true // told at the end
 		case err != nil:
-			if !yield(nil, err) {
+			if !yield(Probe{}, err) {
 				return false
 			}
 		case m.site(s.Provider, s.Name):
 			sites = append(sites, s)
 		}
 	}
-	sortSites(sites)
-	for i := range sites {
+	for _, i := range siteOrder(sites) {
 		if !yield(t.siteProbe(&sites[i]), nil) {
 			return false
 		}
@@ -92,73 +91,74 @@ func (t *Target) listSites(ctx context.Context, m *matcher, yield func(*Probe, e
 	return true
 }
 
-// sortSites orders by provider and name; the sites of one probe stay in the
-// order of their notes.
-func sortSites(sites []usdt.Site) {
-	slices.SortStableFunc(sites, func(a, b usdt.Site) int {
-		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Name, b.Name))
+// siteOrder is the order by provider and name; the sites of one probe stay in
+// the order of their notes.
+func siteOrder(sites []usdt.Site) []uint32 {
+	order := make([]uint32, len(sites))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(i, k uint32) int {
+		a, b := &sites[i], &sites[k]
+		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Name, b.Name), cmp.Compare(i, k))
 	})
+	return order
 }
 
-func (t *Target) siteProbe(s *usdt.Site) *Probe {
-	return &Probe{Kind: KindUSDT, Path: t.path, BuildID: t.buildID, Site: s, Offset: s.Offset, EntryOffset: s.Offset, Err: s.Err}
+func (t *Target) siteProbe(s *usdt.Site) Probe {
+	return Probe{Kind: KindUSDT, Path: t.path, BuildID: t.buildID, Site: s, Offset: s.Offset, EntryOffset: s.Offset, Err: s.Err}
 }
 
-func (t *Target) listSymbols(ctx context.Context, kind Kind, m *matcher, q Query, yield func(*Probe, error) bool) bool {
-	table, ok := t.table(ctx, kind, m, func(err error) bool { return yield(nil, err) })
+func (t *Target) listSymbols(ctx context.Context, kind Kind, m *matcher, q Query, yield func(Probe, error) bool) bool {
+	table, ok := t.table(ctx, kind, m, func(err error) bool { return yield(Probe{}, err) })
 	if !ok || ctx.Err() != nil {
 		return ok
 	}
 	if q.Sizes && kind == KindFunc {
 		table.InferSizes(t.f)
 	}
-	syms := table.All()
-	probe := make([]Probe, min(len(syms), 256)) // handed out, so new ones each time
-	for i := range syms {
-		k := i % 256
-		if i > 0 && k == 0 {
-			probe = make([]Probe, min(len(syms)-i, 256))
-		}
-		t.fillSymbol(&probe[k], kind, &syms[i])
-		if !yield(&probe[k], nil) {
+	for s := range table.All() {
+		if !yield(t.symbolProbe(kind, s), nil) {
 			return false
 		}
 	}
 	return true
 }
 
-// fillSymbol makes the probe of a symbol.
-func (t *Target) fillSymbol(p *Probe, kind Kind, s *elfsym.Symbol) {
-	*p = Probe{Kind: kind, Path: t.path, BuildID: t.buildID, Symbol: s}
+// symbolProbe makes the probe of a symbol.
+func (t *Target) symbolProbe(kind Kind, s *elfsym.Symbol) Probe {
+	p := Probe{Kind: kind, Path: t.path, BuildID: t.buildID, Symbol: s}
 	if kind != KindFunc {
-		return
+		return p
 	}
-	segs := t.f.Segments()
-	if p.Offset, p.Err = segs.Code(s.Addr); p.Err == nil {
-		p.EntryOffset, p.Err = segs.Code(s.Entry())
+	p.Offset, p.Err = t.f.Segments().Code(s.Addr)
+	p.EntryOffset = p.Offset
+	if p.Err == nil && s.LocalEntry != 0 {
+		p.EntryOffset, p.Err = t.f.Segments().Code(s.LocalEntry)
 	}
+	return p
 }
 
 // table gathers the symbols of one kind that match, from all sources. Errors go
 // to report; ok is false if that wants no more.
 func (t *Target) table(ctx context.Context, kind Kind, m *matcher, report func(error) bool) (table *elfsym.Table, ok bool) {
-	var syms []elfsym.Symbol
 	n := 0
-	for s, err := range t.f.Symbols(elfsym.Symtab | elfsym.Dynsym) {
-		if n++; n%4096 == 0 && ctx.Err() != nil {
-			break
-		}
-		if err != nil {
-			if !report(err) {
-				return nil, false
+	ok = true
+	table = elfsym.NewTable(func(yield func(elfsym.Symbol) bool) {
+		for s, err := range t.f.Symbols(elfsym.Symtab | elfsym.Dynsym) {
+			if n++; n%4096 == 0 && ctx.Err() != nil {
+				return
 			}
-			continue
+			if err != nil {
+				if ok = report(err); !ok {
+					return
+				}
+			} else if t.listed(kind, &s) && m.symbol(s.Name) && !yield(s) {
+				return
+			}
 		}
-		if t.listed(kind, &s) && m.symbol(s.Name) {
-			syms = append(syms, s)
-		}
-	}
-	return elfsym.NewTable(syms), true
+	})
+	return table, ok
 }
 
 // listed reports whether a symbol is of a kind.

@@ -36,19 +36,19 @@ func (r *resolution) names() {
 // lookup finds the functions with these names; other symbols are kept to
 // explain why a name is no function.
 func (r *resolution) lookup(names []string) *elfsym.Table {
-	var found []elfsym.Symbol
 	r.notFuncs = map[string][]elfsym.Symbol{}
-	for s, err := range r.t.f.Lookup(elfsym.Symtab|elfsym.Dynsym, names...) {
-		switch {
-		case err != nil:
-			r.problem(err)
-		case r.t.listed(KindFunc, &s):
-			found = append(found, s)
-		default:
-			r.notFuncs[s.Name] = append(r.notFuncs[s.Name], s)
+	return elfsym.NewTable(func(yield func(elfsym.Symbol) bool) {
+		for s, err := range r.t.f.Lookup(elfsym.Symtab|elfsym.Dynsym, names...) {
+			switch {
+			case err != nil:
+				r.problem(err)
+			case !r.t.listed(KindFunc, &s):
+				r.notFuncs[s.Name] = append(r.notFuncs[s.Name], s)
+			case !yield(s):
+				return
+			}
 		}
-	}
-	return elfsym.NewTable(found)
+	})
 }
 
 // named adds the functions with a name; with a file, only its statics.
@@ -56,29 +56,24 @@ func (r *resolution) named(res *Result, table *elfsym.Table, want funcSpec, file
 	if want.name == "" {
 		return
 	}
-	syms := table.Named(want.name)
-	name, version, onlyDefault := elfsym.SplitVersion(want.name)
-	if version != "" && len(syms) == 0 {
-		syms = table.Named(name)
-	} else {
-		version, onlyDefault = "", false
+	for s := range table.Named(want.name) {
+		if file == "" || sameFile(s.File, file) {
+			r.addSymbol(res, s, want.addend)
+		}
 	}
-	for i := range syms {
-		s := &syms[i]
-		if version != "" && (s.Version != version || onlyDefault && !s.Default) {
-			continue
+	name, version, onlyDefault := elfsym.SplitVersion(want.name)
+	if version == "" {
+		return
+	}
+	for s := range table.Named(name) {
+		if s.Version == version && (s.Default || !onlyDefault) && (file == "" || sameFile(s.File, file)) {
+			r.addSymbol(res, s, want.addend)
 		}
-		if file != "" && !sameFile(s.File, file) {
-			continue
-		}
-		r.addSymbol(res, s, want.addend)
 	}
 }
 
 func (r *resolution) addSymbol(res *Result, s *elfsym.Symbol, addend uint64) {
-	var p Probe
-	r.t.fillSymbol(&p, KindFunc, s)
-	r.add(res, &p, addend)
+	r.add(res, r.t.symbolProbe(KindFunc, s), addend)
 }
 
 // sameFile compares the file of an STT_FILE, nearly always without a directory,
@@ -112,11 +107,10 @@ func (r *resolution) sourceNames() {
 	if len(queries) == 0 {
 		return
 	}
-	syms := r.allFunctions().All()
-	for i := range syms {
+	for s := range r.allFunctions().All() {
 		for _, q := range queries {
-			if q.q.Match(syms[i].Name) {
-				r.addSymbol(q.res, &syms[i], q.addend)
+			if q.q.Match(s.Name) {
+				r.addSymbol(q.res, s, q.addend)
 			}
 		}
 	}
@@ -130,16 +124,15 @@ func (r *resolution) patterns() {
 			continue
 		}
 		want := glob.New(res.Spec.pattern)
-		for k := range r.allSites() {
-			if s := &r.siteList[k]; want.Match(s.Provider + ":" + s.Name) {
+		for _, s := range r.allSites() {
+			if want.Match(s.Provider + ":" + s.Name) {
 				r.addSite(res, s)
 			}
 		}
 		m := newMatcher([]string{res.Spec.pattern})
-		syms := r.allFunctions().All()
-		for k := range syms {
-			if m.symbol(syms[k].Name) {
-				r.addSymbol(res, &syms[k], 0)
+		for s := range r.allFunctions().All() {
+			if m.symbol(s.Name) {
+				r.addSymbol(res, s, 0)
 			}
 		}
 	}

@@ -137,7 +137,7 @@ func (r *resolution) otherVersions(name, version string) string {
 		return ""
 	}
 	var out []string
-	for _, s := range r.allFunctions().Named(name) {
+	for s := range r.allFunctions().Named(name) {
 		out = append(out, s.FullName())
 	}
 	return strings.Join(out, ", ")
@@ -147,10 +147,9 @@ func (r *resolution) otherVersions(name, version string) string {
 func (r *resolution) searched() []string {
 	var out []string
 	counts := map[elfsym.Source]int{}
-	syms := r.allFunctions().All()
-	for i := range syms {
+	for s := range r.allFunctions().All() {
 		for _, src := range []elfsym.Source{elfsym.Symtab, elfsym.Dynsym} {
-			if syms[i].Source&src != 0 {
+			if s.Source&src != 0 {
 				counts[src]++
 			}
 		}
@@ -171,14 +170,13 @@ func (r *resolution) nearest(s Spec) []string {
 		return nil
 	}
 	n := newNearest(s.text)
-	for i := range r.allSites() {
-		n.add(r.siteList[i].Provider+":"+r.siteList[i].Name, r.siteList[i].Name)
+	for _, site := range r.allSites() {
+		n.add(site.Provider+":"+site.Name, site.Name)
 	}
 	// What a mangled name stands for is compared only where it has the words.
 	needle := elfsym.MangledNeedle(s.fn.name)
-	syms := r.allFunctions().All()
-	for i := range syms {
-		name := syms[i].Name
+	for sym := range r.allFunctions().All() {
+		name := sym.Name
 		n.add(name, name)
 		if needle != "" && strings.Contains(name, needle) {
 			if _, bare, plain := elfsym.DemangledForms(name); bare != "" {

@@ -140,8 +140,8 @@ func (r *resolution) describeAddresses() {
 
 // best is the alias to describe an address with: a global one before a local
 // one, then the first by name.
-func best(aliases []elfsym.Symbol) elfsym.Symbol {
-	return slices.MinFunc(aliases, func(a, b elfsym.Symbol) int {
+func best(aliases []*elfsym.Symbol) *elfsym.Symbol {
+	return slices.MinFunc(aliases, func(a, b *elfsym.Symbol) int {
 		return cmp.Or(-cmp.Compare(a.Bind, b.Bind), cmp.Compare(a.Name, b.Name))
 	})
 }
@@ -154,8 +154,8 @@ func (r *resolution) sites() {
 		if want == (usdtSpec{}) {
 			continue
 		}
-		for k := range r.allSites() {
-			if s := &r.siteList[k]; s.Provider == want.provider && s.Name == want.name {
+		for _, s := range r.allSites() {
+			if s.Provider == want.provider && s.Name == want.name {
 				r.addSite(res, s)
 			}
 		}
@@ -165,7 +165,7 @@ func (r *resolution) sites() {
 func (r *resolution) addSite(res *Result, s *usdt.Site) { r.add(res, r.t.siteProbe(s), 0) }
 
 // add appends the location of a probe, or says why it has none.
-func (r *resolution) add(res *Result, p *Probe, addend uint64) {
+func (r *resolution) add(res *Result, p Probe, addend uint64) {
 	l, err := p.Location()
 	if err == nil && addend != 0 {
 		err = r.move(&l, p.Symbol.Addr, addend)
@@ -192,18 +192,22 @@ func (r *resolution) move(l *Location, base elfsym.Addr, addend uint64) error {
 	return nil
 }
 
-// allSites are the file's USDT sites, read once.
-func (r *resolution) allSites() []usdt.Site {
-	if !r.sitesRead {
-		r.sitesRead = true
-		for s, err := range usdt.Sites(r.t.f) {
-			if err != nil {
-				r.problem(err)
-			} else {
-				r.siteList = append(r.siteList, s)
-			}
+// allSites are the file's USDT sites, read once and sorted.
+func (r *resolution) allSites() []*usdt.Site {
+	if r.sitesRead {
+		return r.siteList
+	}
+	r.sitesRead = true
+	var sites []usdt.Site
+	for s, err := range usdt.Sites(r.t.f) {
+		if err != nil {
+			r.problem(err)
+		} else {
+			sites = append(sites, s)
 		}
-		sortSites(r.siteList)
+	}
+	for _, i := range siteOrder(sites) {
+		r.siteList = append(r.siteList, &sites[i])
 	}
 	return r.siteList
 }

@@ -13,20 +13,33 @@ import (
 // quotePath is a path as bpftrace reads it: in quotes if it has anything but
 // what needs none. A "+" is among what does: some versions take it for an
 // offset. Tried with bpftrace 0.17.
-func quotePath(path string) string {
-	return quoteUnless(path, func(c byte) bool { return c == '/' || c == '-' || plainByte(c) })
-}
+func quotePath(path string) string { return quoteUnless(path, plainInPath) }
 
 // quoteName is a function's or a probe's name in the same way.
-func quoteName(name string) string { return quoteUnless(name, plainByte) }
+func quoteName(name string) string { return quoteUnless(name, plainInName) }
 
-func plainByte(c byte) bool {
-	return c == '_' || c == '.' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
-}
+// What needs no quotes: bits of a table, since a listing asks for each byte of
+// a million.
+const (
+	plainInName = 1 << iota
+	plainInPath
+)
 
-func quoteUnless(s string, plain func(byte) bool) string {
+var plainBytes = func() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case c == '_', c == '.', '0' <= c && c <= '9', 'a' <= c|0x20 && c|0x20 <= 'z':
+			t[c] = plainInName | plainInPath
+		case c == '/', c == '-':
+			t[c] = plainInPath
+		}
+	}
+	return t
+}()
+
+func quoteUnless(s string, plain uint8) string {
 	for i := range len(s) {
-		if !plain(s[i]) {
+		if plainBytes[s[i]]&plain == 0 {
 			return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean(s)) + `"`
 		}
 	}

@@ -18,18 +18,18 @@ type jsonPrinter struct {
 	o     *options
 	j     jsonLine
 	args  []operand.Arg
-	sites []*offset.Probe // kept until the symbols that their arguments name are known
+	sites []offset.Probe // kept until the symbols that their arguments name are known
 }
 
 func (p *jsonPrinter) begin() {}
 
-func (p *jsonPrinter) probe(pr *offset.Probe) {
+func (p *jsonPrinter) probe(pr offset.Probe) {
 	if pr.Kind == offset.KindUSDT {
 		p.sites = append(p.sites, pr)
 		return
 	}
 	p.flushSites()
-	p.symbol(pr)
+	p.symbol(&pr)
 }
 
 func (p *jsonPrinter) end() {
@@ -55,8 +55,8 @@ func (p *jsonPrinter) flushSites() {
 			p.a.fail(fmt.Errorf("%s: %w", p.t.Path(), err))
 		}
 	}
-	for _, pr := range p.sites {
-		p.site(pr, syms)
+	for i := range p.sites {
+		p.site(&p.sites[i], syms)
 	}
 	p.sites = nil
 	p.a.out.Flush()

@@ -106,7 +106,7 @@ const maxProblems = 5
 // A printer writes the probes of one target in some form.
 type printer interface {
 	begin()
-	probe(*offset.Probe)
+	probe(offset.Probe)
 	end()
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/probels/probels/offset"
+	"github.com/probels/probels/usdt"
 	"github.com/probels/probels/usdt/operand"
 )
 
@@ -28,11 +29,11 @@ func newPlainPrinter(a *app, t *offset.Target, o *options) *plainPrinter {
 func (p *plainPrinter) begin() {}
 func (p *plainPrinter) end()   { p.a.out.Flush() }
 
-func (p *plainPrinter) probe(pr *offset.Probe) {
+func (p *plainPrinter) probe(pr offset.Probe) {
 	out := p.a.out
 	if pr.Kind == offset.KindUSDT {
 		// Sorted, so the sites of a probe come together.
-		if line := spellUSDT(p.usdt, pr); line != p.last {
+		if line := spellUSDT(p.usdt, pr.Site); line != p.last {
 			p.last = line
 			out.WriteString(line)
 			out.WriteByte('\n')
@@ -71,8 +72,8 @@ func (p *plainPrinter) probe(pr *offset.Probe) {
 	}
 }
 
-func spellUSDT(prefix string, pr *offset.Probe) string {
-	return prefix + quoteName(pr.Site.Provider) + ":" + quoteName(pr.Site.Name)
+func spellUSDT(prefix string, s *usdt.Site) string {
+	return prefix + quoteName(s.Provider) + ":" + quoteName(s.Name)
 }
 
 // argType is the type of an argument as far as the note tells: u64, i32, f64,
@@ -116,11 +117,11 @@ type longPrinter struct {
 func (p *longPrinter) begin() {}
 func (p *longPrinter) end()   { p.a.out.Flush() }
 
-func (p *longPrinter) probe(pr *offset.Probe) {
+func (p *longPrinter) probe(pr offset.Probe) {
 	path := quotePath(pr.Path)
 	var c []string
 	if pr.Kind == offset.KindUSDT {
-		c = []string{place(pr), "-", "usdt", "site", spellUSDT("usdt:"+path+":", pr)}
+		c = []string{place(&pr), "-", "usdt", "site", spellUSDT("usdt:"+path+":", pr.Site)}
 		if s := pr.Site; s.Semaphore != 0 {
 			if s.SemaphoreErr != nil {
 				c = append(c, "semaphore: "+s.SemaphoreErr.Error())
@@ -138,7 +139,7 @@ func (p *longPrinter) probe(pr *offset.Probe) {
 		if s.SizeInferred {
 			size = "~" + size
 		}
-		at := place(pr)
+		at := place(&pr)
 		if pr.Kind == offset.KindData {
 			at = hex(s.Addr) + "(address)"
 		}

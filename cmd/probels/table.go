@@ -21,8 +21,8 @@ type tablePrinter struct {
 	t     *offset.Target
 	o     *options
 	sites []usdt.Site
-	funcs []*offset.Probe
-	data  []*offset.Probe
+	funcs []offset.Probe
+	data  []offset.Probe
 	args  []operand.Arg
 	bold  func(string) string
 	faint func(string) string
@@ -42,7 +42,7 @@ func newTablePrinter(a *app, t *offset.Target, o *options) *tablePrinter {
 
 func (p *tablePrinter) begin() {}
 
-func (p *tablePrinter) probe(pr *offset.Probe) {
+func (p *tablePrinter) probe(pr offset.Probe) {
 	switch pr.Kind {
 	case offset.KindUSDT:
 		p.sites = append(p.sites, *pr.Site)
@@ -223,7 +223,7 @@ func hexOrDash(o elfsym.Offset, err error) string {
 	return hex(o)
 }
 
-func (p *tablePrinter) symbolTable(title string, probes []*offset.Probe) {
+func (p *tablePrinter) symbolTable(title string, probes []offset.Probe) {
 	out := p.a.out
 	head := p.bold(fmt.Sprintf("%s (%s)", title, thousands(len(probes))))
 	switch {
@@ -241,7 +241,7 @@ func (p *tablePrinter) symbolTable(title string, probes []*offset.Probe) {
 		n := min(block, len(probes))
 		rows = rows[:0]
 		for _, pr := range probes[:n] {
-			rows = append(rows, p.symbolRow(pr))
+			rows = append(rows, p.symbolRow(&pr))
 		}
 		widths := columnWidths(rows, p.a.width()/2)
 		for _, row := range rows {
@@ -315,7 +315,7 @@ func (p *tablePrinter) row(cells []string, widths []int) {
 
 // examplePattern is a pattern that fits this file: the beginning that most of
 // some names share.
-func examplePattern(probes []*offset.Probe) string {
+func examplePattern(probes []offset.Probe) string {
 	best, most := "*read*", 1
 	count := map[string]int{}
 	for _, pr := range probes {

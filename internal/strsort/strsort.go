@@ -9,7 +9,9 @@ package strsort
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"strings"
+	"sync"
 )
 
 // An item is one string: its bytes at the present depth as a number whose order
@@ -26,8 +28,9 @@ func Order(n int, name func(i int) string) []uint32 {
 	for i := range items {
 		items[i] = item{keyAt(name(i), 0), uint32(i)}
 	}
-	s := sorter{name, rand.New(rand.NewPCG(1, uint64(n)))}
+	s := newSorter(name, make(chan struct{}, runtime.GOMAXPROCS(0)-1))
 	s.sort(items, 0)
+	s.helpers.Wait()
 	out := make([]uint32, n)
 	for i := range items {
 		out[i] = items[i].index
@@ -55,22 +58,50 @@ func keyAt(s string, depth int) uint64 {
 	return k
 }
 
+// A sorter sorts in one goroutine, and hands parts to others.
 type sorter struct {
 	name func(int) string
 	// The file chooses the strings and their order; it must not choose the
 	// pivots too, or it could make the sort quadratic.
-	rand *rand.Rand
+	rand    *rand.Rand
+	idle    chan struct{} // has room for each processor that has nothing to do
+	helpers *sync.WaitGroup
 }
 
-// few is where insertion sort takes over.
-const few = 12
+func newSorter(name func(int) string, idle chan struct{}) *sorter {
+	return &sorter{name, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), idle, &sync.WaitGroup{}}
+}
+
+const (
+	few  = 12      // where insertion sort takes over
+	many = 1 << 12 // what is worth a goroutine
+)
+
+// hand sorts a part in another goroutine, if it is large and a processor is
+// idle.
+func (s *sorter) hand(items []item, depth int) {
+	if len(items) >= many {
+		select {
+		case s.idle <- struct{}{}:
+			other := newSorter(s.name, s.idle)
+			other.helpers = s.helpers
+			s.helpers.Go(func() {
+				other.sort(items, depth)
+				<-s.idle
+			})
+			return
+		default:
+		}
+	}
+	s.sort(items, depth)
+}
 
 func (s *sorter) sort(items []item, depth int) {
 	for len(items) > few {
 		pivot := s.pivot(items)
 		lt, gt := partition(items, pivot)
-		s.sort(items[:lt], depth)
-		s.sort(items[gt:], depth)
+		s.hand(items[:lt], depth)
+		s.hand(items[gt:], depth)
 		// What is left is equal up to depth+8.
 		items = items[lt:gt]
 		depth += 8
