@@ -69,7 +69,7 @@ type resolution struct {
 	results  []Result
 	problems []error // with the file, not with a spec
 
-	siteList  []usdt.Site // sorted
+	siteList  []*usdt.Site // sorted
 	sitesRead bool
 	functions *elfsym.Table // all of them: read only if a name is not found as it is
 	notFuncs  map[string][]elfsym.Symbol
