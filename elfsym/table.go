@@ -37,20 +37,20 @@ const blockBits = 11
 // stay two.
 func NewTable(syms iter.Seq[Symbol]) *Table {
 	t := &Table{}
-	n := 0
+	var names []string
 	var block []Symbol
 	for s := range syms {
 		if len(block) == cap(block) {
 			// The first blocks grow, so that a few symbols cost little.
-			block = make([]Symbol, 0, min(max(16, n), 1<<blockBits))
+			block = make([]Symbol, 0, min(max(16, len(names)), 1<<blockBits))
 			t.blocks = append(t.blocks, block)
 		}
 		block = append(block, s)
 		t.blocks[len(t.blocks)-1] = block
-		n++
+		names = append(names, s.Name)
 	}
 	t.blocks = evenBlocks(t.blocks)
-	t.order = t.merge(t.permute(strsort.Order(n, func(i int) string { return t.at(uint32(i)).Name })))
+	t.order = t.merge(t.permute(strsort.Order(names)))
 	t.byAddr = sync.OnceValue(t.sortByAddr)
 	t.highest = sync.OnceValue(t.highestEnds)
 	return t

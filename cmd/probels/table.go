@@ -152,9 +152,16 @@ func machineName(f *elfsym.File) string {
 	return f.Machine().String()
 }
 
+// screenful is how many rows fit on a small terminal with the headings.
+const screenful = 18
+
 func (p *tablePrinter) usdtTable(probes []usdt.Probe) {
 	out := p.a.out
-	fmt.Fprintf(out, "%s\n", p.bold(fmt.Sprintf("USDT probes (%s)", thousands(len(probes)))))
+	head := p.bold(fmt.Sprintf("USDT probes (%s)", thousands(len(probes))))
+	if len(probes) > screenful && len(p.funcs) > 0 {
+		head += p.faint(fmt.Sprintf("  functions (%s) below", thousands(len(p.funcs))))
+	}
+	fmt.Fprintln(out, head)
 	if len(probes) == 0 && len(p.o.match) == 0 {
 		if why := noUSDT(p.t); why != "" {
 			fmt.Fprintf(out, "  %s\n", p.faint("none: "+why))

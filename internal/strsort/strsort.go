@@ -1,4 +1,4 @@
-// Package strsort sorts strings that are reached by an index.
+// Package strsort sorts strings by an index.
 //
 // Symbol names share long beginnings (_ZNSt6vector…), so a comparison sort
 // walks the same bytes over and over. This is multikey quicksort with cached
@@ -21,17 +21,17 @@ type item struct {
 	index uint32
 }
 
-// Order is the indexes 0 to n-1 in the order of their strings; of equal strings
-// the lower index comes first. n must fit into 32 bits.
-func Order(n int, name func(i int) string) []uint32 {
-	items := make([]item, n)
+// Order is the indexes of names in the order of their strings; of equal strings
+// the lower index comes first. There may be up to 1<<32 of them.
+func Order(names []string) []uint32 {
+	items := make([]item, len(names))
 	for i := range items {
-		items[i] = item{keyAt(name(i), 0), uint32(i)}
+		items[i] = item{keyAt(names[i], 0), uint32(i)}
 	}
-	s := newSorter(name, make(chan struct{}, runtime.GOMAXPROCS(0)-1))
+	s := newSorter(names, make(chan struct{}, runtime.GOMAXPROCS(0)-1))
 	s.sort(items, 0)
 	s.helpers.Wait()
-	out := make([]uint32, n)
+	out := make([]uint32, len(names))
 	for i := range items {
 		out[i] = items[i].index
 	}
@@ -60,7 +60,7 @@ func keyAt(s string, depth int) uint64 {
 
 // A sorter sorts in one goroutine, and hands parts to others.
 type sorter struct {
-	name func(int) string
+	names []string
 	// The file chooses the strings and their order; it must not choose the
 	// pivots too, or it could make the sort quadratic.
 	rand    *rand.Rand
@@ -68,8 +68,8 @@ type sorter struct {
 	helpers *sync.WaitGroup
 }
 
-func newSorter(name func(int) string, idle chan struct{}) *sorter {
-	return &sorter{name, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), idle, &sync.WaitGroup{}}
+func newSorter(names []string, idle chan struct{}) *sorter {
+	return &sorter{names, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), idle, &sync.WaitGroup{}}
 }
 
 const (
@@ -83,7 +83,7 @@ func (s *sorter) hand(items []item, depth int) {
 	if len(items) >= many {
 		select {
 		case s.idle <- struct{}{}:
-			other := newSorter(s.name, s.idle)
+			other := newSorter(s.names, s.idle)
 			other.helpers = s.helpers
 			s.helpers.Go(func() {
 				other.sort(items, depth)
@@ -112,7 +112,7 @@ func (s *sorter) sort(items []item, depth int) {
 			return
 		}
 		for i := range items {
-			items[i].key = keyAt(s.name(int(items[i].index)), depth)
+			items[i].key = keyAt(s.names[items[i].index], depth)
 		}
 	}
 	s.insertion(items, depth)
@@ -122,16 +122,16 @@ func (s *sorter) sort(items []item, depth int) {
 func (s *sorter) rest(items []item) {
 	same := true
 	for i := 1; i < len(items) && same; i++ {
-		same = s.name(int(items[i].index)) == s.name(int(items[0].index))
+		same = s.names[items[i].index] == s.names[items[0].index]
 	}
 	for len(items) > 1 {
 		pivot := items[s.rand.IntN(len(items))]
-		name := s.name(int(pivot.index))
+		name := s.names[pivot.index]
 		lt, i, gt := 0, 0, len(items)
 		for i < gt {
 			c := 0
 			if !same {
-				c = strings.Compare(s.name(int(items[i].index)), name)
+				c = strings.Compare(s.names[items[i].index], name)
 			}
 			if c == 0 {
 				c = int(int64(items[i].index) - int64(pivot.index))
@@ -191,7 +191,7 @@ func (s *sorter) less(a, b item, depth int) bool {
 	if a.key != b.key {
 		return a.key < b.key
 	}
-	an, bn := s.name(int(a.index)), s.name(int(b.index))
+	an, bn := s.names[a.index], s.names[b.index]
 	if c := strings.Compare(tail(an, depth), tail(bn, depth)); c != 0 {
 		return c < 0
 	}
