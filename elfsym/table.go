@@ -37,20 +37,20 @@ const blockBits = 11
 // stay two.
 func NewTable(syms iter.Seq[Symbol]) *Table {
 	t := &Table{}
-	var names []string
+	n := 0
 	var block []Symbol
 	for s := range syms {
 		if len(block) == cap(block) {
 			// The first blocks grow, so that a few symbols cost little.
-			block = make([]Symbol, 0, min(max(16, len(names)), 1<<blockBits))
+			block = make([]Symbol, 0, min(max(16, n), 1<<blockBits))
 			t.blocks = append(t.blocks, block)
 		}
 		block = append(block, s)
 		t.blocks[len(t.blocks)-1] = block
-		names = append(names, s.Name)
+		n++
 	}
 	t.blocks = evenBlocks(t.blocks)
-	t.order = t.merge(t.permute(strsort.Order(names)))
+	t.order = t.merge(t.permute(strsort.Order(n, func(i int) string { return t.at(uint32(i)).Name })))
 	t.byAddr = sync.OnceValue(t.sortByAddr)
 	t.highest = sync.OnceValue(t.highestEnds)
 	return t

@@ -14,24 +14,27 @@ import (
 	"sync"
 )
 
-// An item is one string: its bytes at the present depth as a number whose order
-// is theirs, and its index.
+// An item is one string, and its bytes at the present depth as a number whose
+// order is theirs. The string is here and not looked up by its index, because
+// each look-up would miss the cache.
 type item struct {
 	key   uint64
+	name  string
 	index uint32
 }
 
-// Order is the indexes of names in the order of their strings; of equal strings
-// the lower index comes first. There may be up to 1<<32 of them.
-func Order(names []string) []uint32 {
-	items := make([]item, len(names))
+// Order is the indexes 0 to n-1 in the order of their strings; of equal strings
+// the lower index comes first. n is at most 1<<32. name is called once for each.
+func Order(n int, name func(i int) string) []uint32 {
+	items := make([]item, n)
 	for i := range items {
-		items[i] = item{keyAt(names[i], 0), uint32(i)}
+		s := name(i)
+		items[i] = item{keyAt(s, 0), s, uint32(i)}
 	}
-	s := newSorter(names, make(chan struct{}, runtime.GOMAXPROCS(0)-1))
+	s := newSorter(make(chan struct{}, runtime.GOMAXPROCS(0)-1))
 	s.sort(items, 0)
 	s.helpers.Wait()
-	out := make([]uint32, len(names))
+	out := make([]uint32, n)
 	for i := range items {
 		out[i] = items[i].index
 	}
@@ -60,7 +63,6 @@ func keyAt(s string, depth int) uint64 {
 
 // A sorter sorts in one goroutine, and hands parts to others.
 type sorter struct {
-	names []string
 	// The file chooses the strings and their order; it must not choose the
 	// pivots too, or it could make the sort quadratic.
 	rand    *rand.Rand
@@ -68,8 +70,8 @@ type sorter struct {
 	helpers *sync.WaitGroup
 }
 
-func newSorter(names []string, idle chan struct{}) *sorter {
-	return &sorter{names, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), idle, &sync.WaitGroup{}}
+func newSorter(idle chan struct{}) *sorter {
+	return &sorter{rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), idle, &sync.WaitGroup{}}
 }
 
 const (
@@ -83,7 +85,7 @@ func (s *sorter) hand(items []item, depth int) {
 	if len(items) >= many {
 		select {
 		case s.idle <- struct{}{}:
-			other := newSorter(s.names, s.idle)
+			other := newSorter(s.idle)
 			other.helpers = s.helpers
 			s.helpers.Go(func() {
 				other.sort(items, depth)
@@ -112,26 +114,26 @@ func (s *sorter) sort(items []item, depth int) {
 			return
 		}
 		for i := range items {
-			items[i].key = keyAt(s.names[items[i].index], depth)
+			items[i].key = keyAt(items[i].name, depth)
 		}
 	}
-	s.insertion(items, depth)
+	insertion(items, depth)
 }
 
 // rest sorts items whose strings are nearly always one and the same.
 func (s *sorter) rest(items []item) {
 	same := true
 	for i := 1; i < len(items) && same; i++ {
-		same = s.names[items[i].index] == s.names[items[0].index]
+		same = items[i].name == items[0].name
 	}
 	for len(items) > 1 {
 		pivot := items[s.rand.IntN(len(items))]
-		name := s.names[pivot.index]
+		name := pivot.name
 		lt, i, gt := 0, 0, len(items)
 		for i < gt {
 			c := 0
 			if !same {
-				c = strings.Compare(s.names[items[i].index], name)
+				c = strings.Compare(items[i].name, name)
 			}
 			if c == 0 {
 				c = int(int64(items[i].index) - int64(pivot.index))
@@ -179,20 +181,19 @@ func partition(items []item, pivot uint64) (lt, gt int) {
 }
 
 // insertion sorts a few items that are equal up to depth.
-func (s *sorter) insertion(items []item, depth int) {
+func insertion(items []item, depth int) {
 	for i := 1; i < len(items); i++ {
-		for j := i; j > 0 && s.less(items[j], items[j-1], depth); j-- {
+		for j := i; j > 0 && less(&items[j], &items[j-1], depth); j-- {
 			items[j], items[j-1] = items[j-1], items[j]
 		}
 	}
 }
 
-func (s *sorter) less(a, b item, depth int) bool {
+func less(a, b *item, depth int) bool {
 	if a.key != b.key {
 		return a.key < b.key
 	}
-	an, bn := s.names[a.index], s.names[b.index]
-	if c := strings.Compare(tail(an, depth), tail(bn, depth)); c != 0 {
+	if c := strings.Compare(tail(a.name, depth), tail(b.name, depth)); c != 0 {
 		return c < 0
 	}
 	return a.index < b.index

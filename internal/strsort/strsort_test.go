@@ -21,7 +21,7 @@ func reference(names []string) []uint32 {
 
 func check(t *testing.T, names []string) {
 	t.Helper()
-	got := Order(names)
+	got := Order(len(names), func(i int) string { return names[i] })
 	if want := reference(names); !slices.Equal(got, want) {
 		t.Errorf("%d names: order differs from the reference", len(names))
 	}
@@ -75,7 +75,7 @@ func BenchmarkOrder(b *testing.B) {
 	ns := names(50_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		Order(ns)
+		Order(len(ns), func(i int) string { return ns[i] })
 	}
 }
 
