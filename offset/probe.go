@@ -90,10 +90,11 @@ type Location struct {
 	Path    string
 	BuildID string
 
-	// Provider is set for USDT, Version for a function that has one. Name is
-	// the function's or the probe's; for KindAddr the function's that covers
-	// the address, if one does.
+	// Provider is set for USDT, Version for a function that has one, and
+	// Default where that is its default one. Name is the function's or the
+	// probe's; for KindAddr the function's that covers the address, if one does.
 	Provider, Name, Version string
+	Default                 bool
 
 	// Addr is the link-time address of the instruction and Offset its place in
 	// the file: what the kernel wants. They include Addend, the distance from
@@ -133,7 +134,7 @@ func (p *Probe) Location() (Location, error) {
 		l.Semaphore, l.RefCtrOffset = s.Semaphore, s.RefCtrOffset
 	case KindFunc:
 		s := p.Symbol
-		l.Name, l.Version, l.Addr, l.Offset = s.Name, s.Version, s.Entry(), p.EntryOffset
+		l.Name, l.Version, l.Default, l.Addr, l.Offset = s.Name, s.Version, s.Default, s.Entry(), p.EntryOffset
 		l.Sources, l.Type, l.File, l.Size = s.Source, s.Type, s.File, s.Size
 	default:
 		return l, fmt.Errorf("%s: a variable, not a place for a uprobe", p.Name())

@@ -131,7 +131,7 @@ func (r *resolution) describeAddresses() {
 			}
 			if covering := r.allFunctions().Covering(l.Addr); len(covering) > 0 {
 				s := best(covering)
-				l.Name, l.Version, l.Sources, l.Type, l.File, l.Size = s.Name, s.Version, s.Source, s.Type, s.File, s.Size
+				l.Name, l.Version, l.Default, l.Sources, l.Type, l.File, l.Size = s.Name, s.Version, s.Default, s.Source, s.Type, s.File, s.Size
 				l.Addend = uint64(l.Addr - s.Addr)
 			}
 		}

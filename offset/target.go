@@ -80,11 +80,13 @@ func attachable(f *elfsym.File) error {
 	case elf.ET_CORE:
 		return fmt.Errorf("a core dump, %w: give the program that it is of", ErrNotExecutable)
 	}
+	// A debug file can keep the headers of its executable segment (objcopy does so on arm64, ppc64el and
+	// mips64el), so bytes in the file alone do not prove that code is there.
 	load, code := false, false
 	for _, s := range f.Segments().All() {
 		if s.Type == elf.PT_LOAD && s.MemSize > 0 {
 			load = true
-			code = code || s.Flags&elf.PF_X != 0 && s.FileSize > 0
+			code = code || s.Flags&elf.PF_X != 0 && s.FileSize > 0 && s.FileSize >= s.MemSize
 		}
 	}
 	switch {

@@ -127,6 +127,8 @@ func locationLine(l *offset.Location) string {
 		name = l.Provider + ":" + l.Name
 	case l.Name == "":
 		name = hex(l.Addr)
+	case l.Version != "" && l.Default:
+		name += "@@" + l.Version
 	case l.Version != "":
 		name += "@" + l.Version
 	}
@@ -161,7 +163,10 @@ func locationJSON(spec offset.Spec, l *offset.Location) []byte {
 	j.strNonEmpty("build_id", l.BuildID)
 	j.strNonEmpty("provider", l.Provider)
 	j.strNonEmpty("name", l.Name)
-	j.strNonEmpty("version", l.Version)
+	if l.Version != "" {
+		j.str("version", l.Version)
+		j.bool("default_version", l.Default)
+	}
 	j.uint("address", uint64(l.Addr))
 	j.uint("offset", uint64(l.Offset))
 	if l.RefCtrOffset != 0 {
