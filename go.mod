@@ -9,4 +9,10 @@ require (
 	golang.org/x/term v0.42.0
 )
 
-require golang.org/x/sys v0.43.0 // indirect
+require (
+	github.com/creack/pty v1.1.24 // indirect
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
+	github.com/ulikunitz/xz v0.5.17 // indirect
+	golang.org/x/sys v0.43.0 // indirect
+	golang.org/x/tools v0.40.1-0.20260108161641-ca281cf95054 // indirect
+)

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"runtime/debug"
+	"strings"
 
 	"github.com/probels/probels/internal/wire"
 )
@@ -55,10 +56,15 @@ func (f *File) readGoInfo() goInfo {
 		}
 		return f.searchGoInfo(uint64(s.Offset), s.Size)
 	}
+	left := f.size // thousands of segments may mean the same bytes
 	for _, s := range f.segs.all {
 		if s.Type != elf.PT_LOAD || s.Flags&(elf.PF_W|elf.PF_X) != elf.PF_W {
 			continue
 		}
+		if s.FileSize > left {
+			break
+		}
+		left -= s.FileSize
 		if g := f.searchGoInfo(uint64(s.Offset), min(s.FileSize, f.size)); g.version != "" {
 			return g
 		}
@@ -97,6 +103,9 @@ func (f *File) goInfoAt(off uint64) goInfo {
 	if flags&flagInline != 0 {
 		off += buildInfoHeader
 		version, off := f.inlineString(off)
+		if !isGoVersion(version) {
+			return goInfo{}
+		}
 		modules, _ := f.inlineString(off)
 		return goInfo{version, trimModules(modules)}
 	}
@@ -104,7 +113,17 @@ func (f *File) goInfoAt(off uint64) goInfo {
 		return goInfo{}
 	}
 	l := wire.Layout{Big: flags&flagBigEndian != 0, Is64: pointer == 8}
-	return goInfo{f.stringAt(l, l.Word(h[16:])), trimModules(f.stringAt(l, l.Word(h[16+pointer:])))}
+	version := f.stringAt(l, l.Word(h[16:]))
+	if !isGoVersion(version) {
+		return goInfo{}
+	}
+	return goInfo{version, trimModules(f.stringAt(l, l.Word(h[16+pointer:])))}
+}
+
+// isGoVersion tells a version from what happens to stand behind the magic text in
+// a program that searches for it, such as this one.
+func isGoVersion(s string) bool {
+	return len(s) < 1<<10 && (strings.HasPrefix(s, "go") || strings.HasPrefix(s, "devel "))
 }
 
 // inlineString reads a length and so many bytes, and returns what comes next.

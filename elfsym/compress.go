@@ -68,10 +68,12 @@ func (f *File) inflate(s *Section, typ elf.CompressionType, raw []byte, size uin
 		defer z.Close()
 		src = z
 	case elf.COMPRESS_ZSTD:
-		// The window is the frame's wish, up to gigabytes; a section needs none
-		// larger than itself.
+		// The window is the frame's wish, up to gigabytes. A section needs none
+		// larger than itself, but encoders of streams ask for 8 MiB however
+		// little follows. The two options are both about it.
+		window := max(min(size, 1<<29), 8<<20)
 		z, err := zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxMemory(max(size, 1<<20)), zstd.WithDecoderMaxWindow(max(min(size, 1<<29), 8<<20)))
+			zstd.WithDecoderMaxMemory(max(size, window)), zstd.WithDecoderMaxWindow(window))
 		if err != nil {
 			return fail(err)
 		}

@@ -43,8 +43,8 @@ type SymbolError struct {
 	Source Source
 	Index  uint32 // in its table
 	Name   string // as far as it is known
-	Reason string
-	Err    error
+	Reason string // what was found there
+	Err    error  // one of the errors above
 }
 
 func (e *SymbolError) Error() string {

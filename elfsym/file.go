@@ -40,7 +40,7 @@ type File struct {
 
 	sections func() (*sectionTable, error)
 	dynamic  func() (*dynamicTable, error)
-	tables   [len(sourceNames)]func() (*symbolTable, error) // by Source's bits
+	tables   [ownTables]func() (*symbolTable, error) // by Source's bits
 	opd      func() (*opdTable, error)
 	notes    func() []noteArea
 	buildID  func() []byte
@@ -221,12 +221,11 @@ func (f *File) Entry() Addr { return f.hdr.entry }
 // Segments are the file's program headers.
 func (f *File) Segments() *Segments { return &f.segs }
 
-// Truncated says whether a loadable segment reaches beyond the file's end: then
-// the file was cut short, and what lay there is missing. The error wraps
-// ErrTruncated.
+// Truncated is an error if a loadable segment reaches beyond the file's end: then
+// the file was cut short, and what lay there is missing. It wraps ErrTruncated.
 func (f *File) Truncated() error {
 	for _, s := range f.segs.all {
-		if s.Type == elf.PT_LOAD && (s.FileSize > f.size || uint64(s.Offset) > f.size-s.FileSize) {
+		if s.Type == elf.PT_LOAD && s.FileSize > 0 && (s.FileSize > f.size || uint64(s.Offset) > f.size-s.FileSize) {
 			return &FormatError{"segment", s.Offset,
 				fmt.Sprintf("it has %d bytes, the file ends at 0x%x", s.FileSize, f.size), ErrTruncated}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -190,23 +191,39 @@ func headerOf(t testing.TB, b []byte, section string) *elf.Section {
 // table.
 func retyped(t testing.TB, b []byte, section string, typ elf.SectionType) []byte {
 	t.Helper()
+	order, at := sectionHeader(t, b, section)
+	order.PutUint32(b[at+4:], uint32(typ))
+	return b
+}
+
+// movedSection gives a section header of a 64-bit file another offset.
+func movedSection(t testing.TB, b []byte, section string, off uint64) []byte {
+	t.Helper()
+	order, at := sectionHeader(t, b, section)
+	order.PutUint64(b[at+24:], off)
+	return b
+}
+
+// sectionHeader is where a section header is.
+func sectionHeader(t testing.TB, b []byte, section string) (binary.ByteOrder, uint64) {
+	t.Helper()
 	f, err := elf.NewFile(bytes.NewReader(b))
 	if err != nil {
 		t.Fatal(err)
 	}
-	shoff := f.ByteOrder.Uint64(b[40:])
-	entry, at := uint64(64), uint64(4)
+	shoff, entry := uint64(0), uint64(64)
 	if f.Class == elf.ELFCLASS32 {
 		shoff, entry = uint64(f.ByteOrder.Uint32(b[32:])), 40
+	} else {
+		shoff = f.ByteOrder.Uint64(b[40:])
 	}
 	for i, s := range f.Sections {
 		if s.Name == section {
-			f.ByteOrder.PutUint32(b[shoff+uint64(i)*entry+at:], uint32(typ))
-			return b
+			return f.ByteOrder, shoff + uint64(i)*entry
 		}
 	}
 	t.Fatalf("no section %s", section)
-	return nil
+	return nil, 0
 }
 
 // A counter is a reader that writes down what is read.

@@ -85,8 +85,11 @@ func (f *File) lookup(src Source, names []string, yield func(Symbol, error) bool
 		if !q.run(want) {
 			return
 		}
-		// They were read for the symbols found, and only then.
-		if q.given.n > 0 && t.versions != nil && t.versions().err != nil && !yield(Symbol{}, t.versions().err) {
+		// Versions were read for the symbols found, and only then.
+		if q.given.n > 0 && t.versions != nil && q.versionErr == nil {
+			q.versionErr = t.versions().err
+		}
+		if q.versionErr != nil && !yield(Symbol{}, q.versionErr) {
 			return
 		}
 	}
@@ -140,7 +143,9 @@ type query struct {
 	t     *symbolTable
 	read  *peeker
 	yield func(Symbol, error) bool
-	given indexSet
+	given indexSet // what was yielded
+
+	versionErr error // why a version could not be read; the symbol stands without
 }
 
 // emit yields what became of entry i, once: two names may mean it, and after a
@@ -253,7 +258,7 @@ func (q *query) entry(i uint64, name string) (raw rawSymbol, ok bool, err error)
 		return raw, false, nil
 	}
 	size := t.f.symSize()
-	b, err := q.read.peek(t.off+i*size, size, t.src.String())
+	b, err := q.read.peek(t.off+i*size, size, t.part)
 	if err != nil {
 		return raw, false, err
 	}
@@ -270,7 +275,7 @@ func (q *query) symbol(raw rawSymbol, name, file string) (Symbol, error) {
 		var err error
 		versions = q.t.versions()
 		if entry, err = versions.at(q.read, raw.index); err != nil {
-			return Symbol{}, err
+			q.versionErr = err
 		}
 	}
 	return q.t.symbol(raw, name, file, versions, entry)
@@ -281,7 +286,7 @@ func (q *query) symbol(raw rawSymbol, name, file string) (Symbol, error) {
 const (
 	maxHits    = 1 << 12 // places in the strings that are worth remembering
 	maxNeedle  = 1 << 10 // longer names are looked for symbol by symbol
-	maxVersion = 4 << 10 // bytes in a version, and in the name of a source file
+	maxVersion = 4 << 10 // bytes in a version
 )
 
 // searched searches the strings for the names, then the entries for pointers to
@@ -321,14 +326,14 @@ func (q *query) searched(want []wanted) (ok, more bool) {
 func (q *query) pointers(want []wanted, hits []uint32, longest uint64) bool {
 	t := q.t
 	names := make(map[uint32]string, min(len(hits), 8))
-	var source, known uint32 // where the name of the last STT_FILE is, and which one fileName is
-	fileName := ""
+	var source uint32          // where the name of the last STT_FILE is
+	fileName, read := "", true // that name, if it was read since
 	return t.eachRaw(func(raw rawSymbol, err error) bool {
 		if err != nil {
 			return q.yield(Symbol{}, err)
 		}
 		if raw.typ() == elf.STT_FILE {
-			source = raw.name
+			source, read = raw.name, false
 			return true
 		}
 		if !contains(hits, raw.name) {
@@ -337,17 +342,17 @@ func (q *query) pointers(want []wanted, hits []uint32, longest uint64) bool {
 		name, ok := names[raw.name]
 		if !ok {
 			name, err = t.strs.at(uint64(raw.name), longest)
-			if err != nil && !errors.Is(err, ErrLimit) && !errors.Is(err, ErrDamaged) {
-				return q.yield(Symbol{}, err)
-			}
 			names[raw.name] = name // "" is nobody's
+			if err != nil && !q.yield(Symbol{}, err) {
+				return false
+			}
 		}
 		if name == "" || t.skips(raw, name) {
 			return true
 		}
-		if elf.ST_BIND(raw.info) == elf.STB_LOCAL && known != source {
-			fileName, _ = t.strs.at(uint64(source), maxVersion) // evidence only
-			known = source
+		if elf.ST_BIND(raw.info) == elf.STB_LOCAL && !read {
+			fileName, _ = t.strs.at(uint64(source), maxFileName) // evidence only
+			read = true
 		}
 		s, err := q.symbol(raw, name, fileName)
 		if err == nil && !anyMatches(want, &s) {

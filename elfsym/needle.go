@@ -27,7 +27,7 @@ func MangledNeedle(name string) string {
 // An identifier is a word of a name, or what a pattern tells of one.
 type identifier struct {
 	text  string
-	whole bool // no wildcard touches it
+	whole bool // a mangled name has its length before it
 }
 
 // needle is what the mangled name has for certain.
@@ -80,7 +80,9 @@ func pathIdentifiers(name string) []identifier {
 		case c == '(' || c == '<' || c == '{' || c == '[':
 			depth++
 		case c == ')' || c == '>' || c == '}' || c == ']':
-			depth = max(depth-1, 0)
+			if depth--; depth < 0 { // a pattern that begins within brackets
+				depth, out = 0, out[:0]
+			}
 		case c == ' ' && depth == 0:
 			out = out[:0]
 		case isWord(c):
@@ -93,7 +95,7 @@ func pathIdentifiers(name string) []identifier {
 				return out
 			}
 			if depth == 0 && !isDigit(c) {
-				whole := !(i > 0 && isWildcard(name[i-1])) && !(end < len(name) && isWildcard(name[end]))
+				whole := !(i > 0 && isFuzzy(name[i-1])) && !(end < len(name) && isFuzzy(name[end]))
 				out = append(out, identifier{word, whole})
 			}
 			i = end
@@ -104,4 +106,8 @@ func pathIdentifiers(name string) []identifier {
 	return out
 }
 
-func isWildcard(c byte) bool { return c == '*' || c == '?' || c == '[' || c == ']' }
+// isFuzzy reports whether an identifier may not be whole next to a character: a
+// wildcard, or what Rust's legacy mangling has within one component
+// ("drop_in_place<T>", "call_once{{vtable.shim}}"), or the dot of a clone's
+// suffix.
+func isFuzzy(c byte) bool { return strings.IndexByte("*?[]<>{}.", c) >= 0 }

@@ -13,8 +13,8 @@ import (
 type Note struct {
 	Name    string // without the NUL that ends it
 	Type    uint32
-	Desc    []byte
-	Section string // "" in a file without section headers
+	Desc    []byte // the caller's
+	Section string // "PT_NOTE" in a file without section headers
 	Offset  Offset // of the record in the file
 }
 
@@ -28,7 +28,8 @@ type noteArea struct {
 
 // Notes are the records of all SHT_NOTE sections or, in a file without section
 // headers, of its PT_NOTE segments. Where one is damaged, the rest of its area
-// cannot be told apart: an error is yielded, and the next area follows.
+// cannot be told apart: an error is yielded, and the next area follows. Areas that
+// overlap so much that together they are more than the file end in ErrLimit.
 func (f *File) Notes() iter.Seq2[Note, error] {
 	return func(yield func(Note, error) bool) {
 		for _, a := range f.notes() {
@@ -165,30 +166,37 @@ func parseNotes(l wire.Layout, b []byte, a noteArea) iter.Seq2[Note, error] {
 func roundUp(n, align uint64) uint64 { return (n + align - 1) &^ (align - 1) }
 
 // BuildID is the GNU build-id: bytes that name this build of this file, and
-// which a separate debug file shares. nil if there is none. The slice is
-// shared: do not change it.
+// which a separate debug file shares: mostly 20, but 8, 16 or any other number
+// too. nil if there is none that can be read. The slice is shared: do not change
+// it.
 func (f *File) BuildID() []byte { return f.buildID() }
 
 func (f *File) readBuildID() []byte {
 	const ntGNUBuildID = 3
-	// Segments first: no section header need be read. A debug file's PT_NOTE
-	// may point nowhere, so the sections are asked too.
-	for _, areas := range [][]noteArea{f.noteSegments(), f.notes()} {
-		if n := f.findNote(areas, "GNU", ntGNUBuildID); n != nil && len(n.Desc) > 0 {
-			return n.Desc
-		}
+	if n := f.findNote("GNU", ntGNUBuildID); n != nil {
+		return n.Desc
 	}
 	return nil
 }
 
-func (f *File) findNote(areas []noteArea, name string, typ uint32) *Note {
+// findNote is the first note of that kind that is not empty. Segments come
+// first, for no section header need be read then; the sections are asked too,
+// because a debug file's PT_NOTE may point nowhere.
+func (f *File) findNote(name string, typ uint32) *Note {
+	if n := f.findNoteIn(f.noteSegments(), name, typ); n != nil {
+		return n
+	}
+	return f.findNoteIn(f.notes(), name, typ)
+}
+
+func (f *File) findNoteIn(areas []noteArea, name string, typ uint32) *Note {
 	for _, a := range areas {
 		b, err := f.noteBytes(a)
 		if err != nil {
 			continue
 		}
 		for n, err := range parseNotes(f.Layout, b, a) {
-			if err == nil && n.Name == name && n.Type == typ {
+			if err == nil && n.Name == name && n.Type == typ && len(n.Desc) > 0 {
 				return &n
 			}
 		}
@@ -200,10 +208,8 @@ func (f *File) findNote(areas []noteArea, name string, typ uint32) *Note {
 // slashes; "" if there is none.
 func (f *File) GoBuildID() string {
 	const ntGoBuildID = 4
-	for _, areas := range [][]noteArea{f.noteSegments(), f.notes()} {
-		if n := f.findNote(areas, "Go", ntGoBuildID); n != nil {
-			return string(n.Desc)
-		}
+	if n := f.findNote("Go", ntGoBuildID); n != nil {
+		return string(n.Desc)
 	}
 	return ""
 }

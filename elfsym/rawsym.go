@@ -31,7 +31,7 @@ func (t *symbolTable) eachRaw(yield func(rawSymbol, error) bool) bool {
 	buf := make([]byte, min(windowSize/size, t.n)*size)
 	for i := uint64(1); i < t.n; {
 		b := buf[:min(uint64(len(buf)), (t.n-i)*size)]
-		if err := t.f.readAt(b, t.off+i*size, t.src.String()); err != nil {
+		if err := t.f.readAt(b, t.off+i*size, t.part); err != nil {
 			return yield(rawSymbol{}, err)
 		}
 		for ; len(b) > 0; b, i = b[size:], i+1 {

@@ -81,13 +81,21 @@ func (f *File) text(off, n uint64, part string) (string, error) {
 // windowSize is how much of a long table is read at once.
 const windowSize = 64 << 10
 
+// maxName is how long a name may be, in bytes. The longest of large C++ programs
+// have some 10,000; a file of nothing but one name of megabytes, and symbols
+// that all have it, would take hours.
+const maxName = 64 << 10
+
+// maxFileName is the same for a source file's.
+const maxFileName = 4 << 10
+
 // cstring is the string at off in a table, or false if off is outside of it or
-// no NUL ends it.
+// no NUL ends it within maxName bytes.
 func cstring(table string, off uint64) (string, bool) {
 	if off >= uint64(len(table)) {
 		return "", false
 	}
-	s := table[off:]
+	s := table[off:min(uint64(len(table)), off+maxName+1)]
 	n := strings.IndexByte(s, 0)
 	if n < 0 {
 		return "", false
@@ -96,7 +104,8 @@ func cstring(table string, off uint64) (string, bool) {
 }
 
 // Code reads up to n bytes of the file from an offset on: fewer where the file
-// ends, and ErrTruncated where it has ended before. The slice is the caller's.
+// ends, and ErrTruncated where it has ended before; none for an n of 0 or less.
+// The slice is the caller's. Limits.Table bounds it.
 func (f *File) Code(off Offset, n int) ([]byte, error) {
 	if n <= 0 {
 		return nil, nil

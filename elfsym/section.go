@@ -40,7 +40,7 @@ func (f *File) Sections() ([]Section, error) {
 }
 
 // Section is the first section of that name, or nil if there is none or the
-// table could not be read.
+// table could not be read. It is shared: do not change it.
 func (f *File) Section(name string) *Section {
 	return f.findSection(func(s *Section) bool { return s.Name == name })
 }

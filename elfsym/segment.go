@@ -15,7 +15,7 @@ type Segment struct {
 	Addr     Addr   // of its first byte
 	FileSize uint64 // bytes in the file
 	MemSize  uint64 // bytes in memory; those beyond FileSize are zero and in no file
-	Align    uint64
+	Align    uint64 // bytes
 }
 
 // Segments is a file's program header table: the one place where an address
@@ -25,6 +25,10 @@ type Segment struct {
 // The rule is the kernel's loader's (fs/binfmt_elf.c): a PT_LOAD maps FileSize
 // bytes from Offset to Addr. The file type plays no part in it, nor do section
 // headers.
+//
+// A Segments is immutable, safe for concurrent use, and stays valid after Close. A
+// look-up by address takes time logarithmic in the number of segments, one by
+// offset linear. The zero value has no segment.
 type Segments struct {
 	all    []Segment
 	ranges []addrRange // of PT_LOADs, sorted and disjoint
@@ -43,7 +47,7 @@ const ambiguous = -1
 func (s *Segments) All() []Segment { return slices.Clone(s.all) }
 
 // Offset is the place in the file of the byte at address a, in any loadable
-// segment. The error is an *AddrError.
+// segment. The error is an *AddrError, and the offset then means nothing.
 func (s *Segments) Offset(a Addr) (Offset, error) {
 	_, off, err := s.find(a)
 	return off, err
@@ -97,8 +101,9 @@ func (s *Segments) CodeEnd(a Addr) (Addr, bool) {
 }
 
 // Addr is the address at which the byte at file offset o is loaded, from an
-// executable segment if one has it. Where several segments load it to different
-// addresses that is an error, as it is where none does.
+// executable segment if one has it. Where none does that is an error that wraps
+// ErrNoOffset; where several segments load it to different addresses, one that
+// wraps ErrDamaged.
 func (s *Segments) Addr(o Offset) (Addr, error) {
 	for _, flag := range []elf.ProgFlag{elf.PF_X, 0} {
 		var found Addr

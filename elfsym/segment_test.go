@@ -12,7 +12,7 @@ import (
 )
 
 // segments is a file of that size with these program headers and no sections.
-func segments(t *testing.T, size int, segs ...elfwrite.Segment) elfsym.Segments {
+func segments(t *testing.T, size int, segs ...elfwrite.Segment) *elfsym.Segments {
 	t.Helper()
 	for i := range segs {
 		if segs[i].Type == 0 {

@@ -35,12 +35,16 @@ func (t *stringTable) at(i, longest uint64) (string, error) {
 		if err := t.f.readAt(b, t.off+i, t.part); err != nil {
 			return "", err
 		}
-		if n := bytes.IndexByte(b, 0); n >= 0 {
-			return string(append(name, b[:n]...)), nil
+		n := bytes.IndexByte(b, 0)
+		if n < 0 {
+			n = len(b)
 		}
-		name = append(name, b...)
+		name = append(name, b[:n]...)
+		if n < len(b) && uint64(len(name)) <= longest {
+			return string(name), nil
+		}
 		i += uint64(len(b))
-		if i-start > longest {
+		if uint64(len(name)) > longest {
 			return "", &FormatError{t.part, Offset(t.off + start), fmt.Sprintf("a name of more than %d bytes", longest), ErrLimit}
 		}
 		if len(buf) < windowSize {

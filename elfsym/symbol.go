@@ -12,9 +12,17 @@ type Source uint16
 const (
 	Symtab Source = 1 << iota // .symtab: all names, the first thing that strip removes
 	Dynsym                    // .dynsym: what is exported or imported, with versions
+
+	// Symbols of one file never have these: they are for whoever gathers
+	// symbols of several.
+	DebugFile // the .symtab of a separate debug file
+	MiniDebug // the .symtab within .gnu_debugdata
 )
 
-var sourceNames = [...]string{"symtab", "dynsym"}
+// ownTables is how many of the sources are tables of one file: the first ones.
+const ownTables = 2
+
+var sourceNames = [...]string{"symtab", "dynsym", "debugfile", "minidebug"}
 
 // Strings are the names of the sources in the set, as JSON output has them.
 func (s Source) Strings() []string {
@@ -156,7 +164,9 @@ func isMapping(m elf.Machine, name string) bool {
 // Symbols are the entries of the symbol tables in src, one table after the
 // other, each in file order; but for the null symbol, section symbols and
 // mapping symbols. A table that the file lacks has none. A damaged symbol is
-// yielded as an error, and the next follows.
+// yielded as an error, a *SymbolError mostly, and the next follows; so is one whose
+// name has more than 64 KiB. The number of allocations does not depend on that of
+// the symbols: their names are parts of one string, read once and kept.
 func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
 		for i := range f.tables {

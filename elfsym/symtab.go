@@ -12,6 +12,7 @@ import (
 type symbolTable struct {
 	f      *File
 	src    Source
+	part   string // what messages call it
 	off    uint64 // of entry 0, the null symbol
 	n      uint64 // entries
 	strs   *stringTable
@@ -57,7 +58,7 @@ func (f *File) findDynsym() (*symbolTable, error) {
 
 // symbolSection is the table in one section.
 func (f *File) symbolSection(secs *sectionTable, s *Section, src Source) (*symbolTable, error) {
-	t := &symbolTable{f: f, src: src, off: uint64(s.Offset), n: s.Size / f.symSize()}
+	t := &symbolTable{f: f, src: src, part: src.String(), off: uint64(s.Offset), n: s.Size / f.symSize()}
 	if s.EntSize != f.symSize() {
 		return nil, damaged(s.Name, t.off, "entries of %d bytes", s.EntSize)
 	}
@@ -128,7 +129,7 @@ func (f *File) dynsymSegment() (*symbolTable, error) {
 	if !ok {
 		return nil, damaged("dynamic section", 0, "DT_SYMTAB and no DT_STRTAB")
 	}
-	t := &symbolTable{f: f, src: Dynsym, off: off}
+	t := &symbolTable{f: f, src: Dynsym, part: Dynsym.String(), off: off}
 	t.strs = newStringTable(f, "dynamic strings", strs, d.tags[elf.DT_STRSZ])
 	v := versionPlaces{strs: t.strs, defs: uint32(d.tags[elf.DT_VERDEFNUM]), needs: uint32(d.tags[elf.DT_VERNEEDNUM])}
 	for _, p := range []struct {
@@ -191,11 +192,13 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 		}
 		name, ok := cstring(strs, uint64(raw.name))
 		if raw.typ() == elf.STT_FILE {
-			file = name
+			if file = name; len(file) > maxFileName {
+				file = ""
+			}
 			return true
 		}
 		if !ok && raw.typ() != elf.STT_SECTION {
-			return yield(Symbol{}, t.fail(raw, "", "its name is at 0x%x, the strings have %d bytes", raw.name, len(strs)))
+			return yield(Symbol{}, t.badName(raw, len(strs)))
 		}
 		if t.skips(raw, name) {
 			return true
@@ -220,7 +223,7 @@ func (t *symbolTable) skips(raw rawSymbol, name string) bool {
 	switch raw.typ() {
 	case elf.STT_SECTION, elf.STT_FILE:
 		return true
-	case elf.STT_NOTYPE:
+	case elf.STT_NOTYPE, elf.STT_TLS: // gas makes those in .tdata thread-local
 		return isMapping(t.f.hdr.machine, name)
 	}
 	return false
@@ -239,8 +242,17 @@ func (t *symbolTable) loadVersions() (v *versionTable, versym []byte, err error)
 	return v, versym, err
 }
 
-func (t *symbolTable) fail(raw rawSymbol, name, format string, args ...any) error {
-	return &SymbolError{t.src, raw.index, name, fmt.Sprintf(format, args...), ErrDamaged}
+func (t *symbolTable) badName(raw rawSymbol, size int) error {
+	e := &SymbolError{Source: t.src, Index: raw.index, Err: ErrDamaged}
+	switch {
+	case uint64(raw.name) >= uint64(size):
+		e.Reason = fmt.Sprintf("its name is at 0x%x, the strings have %d bytes", raw.name, size)
+	case size-int(raw.name) > maxName:
+		e.Reason, e.Err = fmt.Sprintf("its name has more than %d bytes", maxName), ErrLimit
+	default:
+		e.Reason = "its name has no end"
+	}
+	return e
 }
 
 // symbol makes a Symbol of its raw entry; entry is its word of .gnu.version.

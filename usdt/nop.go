@@ -115,8 +115,8 @@ func plainNops(m elf.Machine) []string {
 		return []string{"\xe1\xa0\x00\x00", "\xe3\x20\xf0\x00", "\x46\xc0", "\xbf\x00"}
 	case elf.EM_PPC64, elf.EM_PPC: // ori 0,0,0
 		return []string{"\x60\x00\x00\x00"}
-	case elf.EM_S390: // bcr 0,%r0 and bcr 0,%r7
-		return []string{"\x07\x00", "\x07\x07"}
+	case elf.EM_S390: // bc 0,0, which <sys/sdt.h> emits; bcr 0,%r0 and bcr 0,%r7
+		return []string{"\x47\x00\x00\x00", "\x07\x00", "\x07\x07"}
 	case elf.EM_RISCV: // addi x0,x0,0 and c.nop
 		return []string{"\x00\x00\x00\x13", "\x00\x01"}
 	case elf.EM_MIPS: // sll $0,$0,0

@@ -43,8 +43,9 @@ func notes(f *elfsym.File, sec elfsym.NoteSection) iter.Seq2[note, error] {
 	ours := strings.HasPrefix(sec.Name, ".note.stapsdt")
 	return func(yield func(note, error) bool) {
 		for pos := 0; pos+headerSize <= len(a.text); {
-			n, next, err := a.note(pos)
-			if n == nil {
+			var n note
+			isOurs, next, err := a.note(pos, &n)
+			if !isOurs {
 				// Whatever its sizes say, a note of ours may begin within it.
 				if again := a.find(pos+1, next); again >= 0 {
 					ours, next = true, again
@@ -61,7 +62,7 @@ func notes(f *elfsym.File, sec elfsym.NoteSection) iter.Seq2[note, error] {
 				}
 			} else {
 				ours = true
-				if !yield(*n, nil) {
+				if !yield(n, nil) {
 					return
 				}
 			}
@@ -74,61 +75,63 @@ func (a *area) fail(pos int, format string, args ...any) error {
 	return &NoteError{a.sec.Name, a.sec.Offset + elfsym.Offset(pos), fmt.Sprintf(format, args...)}
 }
 
-// note reads the one at pos: nil if it is of another kind. next is where the
-// following one should be; after an error it is the end.
-func (a *area) note(pos int) (n *note, next int, err error) {
+// note reads the one at pos into n; false if it is of another kind. next is where
+// the following one should be; after an error it is the end.
+func (a *area) note(pos int, n *note) (ok bool, next int, err error) {
 	b := a.sec.Data[pos:]
 	namesz, descsz, typ := uint64(a.U32(b)), uint64(a.U32(b[4:])), a.U32(b[8:])
 	desc := headerSize + roundUp(namesz)
 	end := desc + descsz
 	if end > uint64(len(b)) {
-		return nil, len(a.text), a.fail(pos, "it has %d bytes, and %d are left", end, len(b))
+		return false, len(a.text), a.fail(pos, "it has %d bytes, and %d are left", end, len(b))
 	}
 	next = pos + int(min(roundUp(end), uint64(len(b)))) // the last may lack its padding
 	if namesz != uint64(len(owner)) || !strings.HasPrefix(a.text[pos+headerSize:], owner) || typ != ntStapsdt {
-		return nil, next, nil
+		return false, next, nil
 	}
-	n, err = a.descriptor(pos, pos+int(desc), pos+int(end))
-	if err != nil {
-		return nil, len(a.text), err
+	if err := a.descriptor(n, pos, pos+int(desc), pos+int(end)); err != nil {
+		return false, len(a.text), err
 	}
-	return n, next, nil
+	return true, next, nil
 }
 
 func roundUp(n uint64) uint64 { return (n + 3) &^ 3 }
 
 // descriptor reads three addresses and three strings between from and to.
-func (a *area) descriptor(pos, from, to int) (*note, error) {
+func (a *area) descriptor(n *note, pos, from, to int) error {
 	w := a.WordSize()
 	if to-from < 3*w {
-		return nil, a.fail(pos, "no room for its addresses")
+		return a.fail(pos, "no room for its addresses")
 	}
 	b := a.sec.Data[from:to]
-	n := &note{
+	*n = note{
 		at:  a.sec.Offset + elfsym.Offset(pos),
 		loc: elfsym.Addr(a.Word(b)), base: elfsym.Addr(a.Word(b[w:])), semaphore: elfsym.Addr(a.Word(b[2*w:])),
 	}
 	text := a.text[from+3*w : to]
 	var ok bool
 	if n.provider, text, ok = strings.Cut(text, "\x00"); !ok || n.provider == "" {
-		return nil, a.fail(pos, "no provider")
+		return a.fail(pos, "no provider")
 	}
 	if n.name, text, ok = strings.Cut(text, "\x00"); !ok || n.name == "" {
-		return nil, a.fail(pos, "no name")
+		return a.fail(pos, "no name")
 	}
 	// perf takes a note whose third string is missing; nobody takes one whose
 	// string has no end.
 	if n.args, n.behind, ok = strings.Cut(text, "\x00"); !ok && n.args != "" {
-		return nil, a.fail(pos, "%s:%s: its arguments have no end", n.provider, n.name)
+		return a.fail(pos, "%s:%s: its arguments have no end", n.provider, n.name)
+	}
+	// If the note's size is wrong, another one begins in here: a good one has
+	// nothing that looks so.
+	for at := a.find(pos+1, to); at >= 0; at = a.find(at+1, to) {
+		if a.U32(a.sec.Data[at:]) == uint32(len(owner)) {
+			return a.fail(pos, "%s:%s: another note begins within it", n.provider, n.name)
+		}
 	}
 	// Padding, or the rest of what an assembler got wrong: Debian's loongarch64
-	// ld.so has a NUL where the size of its argument should be. If the note's
-	// size is wrong, another one begins in there.
-	if n.behind != "" && a.find(pos+1, to) >= 0 {
-		return nil, a.fail(pos, "%s:%s: %d bytes behind its arguments", n.provider, n.name, len(n.behind))
-	}
+	// ld.so has a NUL where the size of its argument should be.
 	n.behind = strings.TrimRight(n.behind, "\x00")
-	return n, nil
+	return nil
 }
 
 // find is where the next stapsdt note begins, at or after from and before to;
