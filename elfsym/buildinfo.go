@@ -22,6 +22,7 @@ const (
 	flagBigEndian   = 1
 	flagInline      = 2
 	maxBuildInfo    = 4 << 20 // bytes in one string; terraform's modules take 40,000
+	maxGoVersion    = 1 << 10 // and in the version: it is read before it is known to be one
 )
 
 // goInfo is the two strings.
@@ -102,38 +103,38 @@ func (f *File) goInfoAt(off uint64) goInfo {
 	pointer, flags := int(h[14]), h[15]
 	if flags&flagInline != 0 {
 		off += buildInfoHeader
-		version, off := f.inlineString(off)
+		version, off := f.inlineString(off, maxGoVersion)
 		if !isGoVersion(version) {
 			return goInfo{}
 		}
-		modules, _ := f.inlineString(off)
+		modules, _ := f.inlineString(off, maxBuildInfo)
 		return goInfo{version, trimModules(modules)}
 	}
 	if pointer != 4 && pointer != 8 {
 		return goInfo{}
 	}
 	l := wire.Layout{Big: flags&flagBigEndian != 0, Is64: pointer == 8}
-	version := f.stringAt(l, l.Word(h[16:]))
+	version := f.stringAt(l, l.Word(h[16:]), maxGoVersion)
 	if !isGoVersion(version) {
 		return goInfo{}
 	}
-	return goInfo{version, trimModules(f.stringAt(l, l.Word(h[16+pointer:])))}
+	return goInfo{version, trimModules(f.stringAt(l, l.Word(h[16+pointer:]), maxBuildInfo))}
 }
 
 // isGoVersion tells a version from what happens to stand behind the magic text in
 // a program that searches for it, such as this one.
 func isGoVersion(s string) bool {
-	return len(s) < 1<<10 && (strings.HasPrefix(s, "go") || strings.HasPrefix(s, "devel "))
+	return strings.HasPrefix(s, "go") || strings.HasPrefix(s, "devel ")
 }
 
 // inlineString reads a length and so many bytes, and returns what comes next.
-func (f *File) inlineString(off uint64) (string, uint64) {
+func (f *File) inlineString(off, longest uint64) (string, uint64) {
 	b, err := f.Code(Offset(off), binary.MaxVarintLen64)
 	if err != nil {
 		return "", off
 	}
 	n, w := binary.Uvarint(b)
-	if w <= 0 || n > maxBuildInfo {
+	if w <= 0 || n > longest {
 		return "", off
 	}
 	text, err := f.bytes(off+uint64(w), n, ".go.buildinfo")
@@ -145,7 +146,7 @@ func (f *File) inlineString(off uint64) (string, uint64) {
 
 // stringAt reads the Go string whose header, pointer and length, is at an
 // address.
-func (f *File) stringAt(l wire.Layout, header uint64) string {
+func (f *File) stringAt(l wire.Layout, header, longest uint64) string {
 	off, err := f.segs.Offset(Addr(header))
 	if err != nil {
 		return ""
@@ -155,7 +156,7 @@ func (f *File) stringAt(l wire.Layout, header uint64) string {
 		return ""
 	}
 	n := l.Word(h[l.WordSize():])
-	if off, err = f.segs.Offset(Addr(l.Word(h))); err != nil || n > maxBuildInfo {
+	if off, err = f.segs.Offset(Addr(l.Word(h))); err != nil || n > longest {
 		return ""
 	}
 	text, err := f.bytes(uint64(off), n, ".go.buildinfo")

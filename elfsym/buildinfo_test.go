@@ -10,6 +10,7 @@ import (
 
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/elfwrite"
+	"github.com/probels/probels/internal/skip"
 	"github.com/probels/probels/internal/testbin"
 )
 
@@ -22,7 +23,7 @@ func TestGoVersionSelf(t *testing.T) {
 	f, err := elfsym.Open(self)
 	if err != nil {
 		if runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
-			t.Skip("needs programs that are ELF files")
+			skip.Now(t, "needs programs that are ELF files")
 		}
 		t.Fatal(err)
 	}

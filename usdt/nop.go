@@ -61,8 +61,8 @@ const (
 	nop10 = "\x66\x2e\x0f\x1f\x84\x00\x00\x00\x00\x00"
 )
 
-// ReadNop reads what stands at a site of f: one small read, so ask only for
-// the sites that matter.
+// ReadNop reads what stands at a site of f: one read of 11 bytes, so ask only for
+// the sites that matter. The error is the site's own Err, or that of the read.
 func ReadNop(f *elfsym.File, s *Site) (Nop, error) {
 	if s.Err != nil {
 		return OtherCode, s.Err

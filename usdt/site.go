@@ -29,7 +29,8 @@ func (e *NoteError) Unwrap() error { return ErrDamaged }
 
 // A Site is one place in the code where a USDT probe stands, from one note. A
 // probe that the compiler copied, by inlining say, has several sites, each with
-// its own arguments.
+// its own arguments. A Site is a value that needs its file no more, and its strings
+// are parts of one copy of the notes: keeping one site keeps that copy.
 type Site struct {
 	Provider, Name string
 
@@ -43,16 +44,16 @@ type Site struct {
 	Offset elfsym.Offset
 	Err    error
 
-	// Semaphore is the address of the 16-bit counter that tells the program
-	// that somebody listens, 0 if the probe has none; RefCtrOffset is its place
-	// in the file, what the kernel calls ref_ctr_offset. Where it has none,
+	// Semaphore is the link-time address of the 16-bit counter that tells the
+	// program that somebody listens, 0 if the probe has none; RefCtrOffset is its
+	// place in the file, what the kernel calls ref_ctr_offset. Where it has none,
 	// SemaphoreErr says why, and the probe cannot be switched on.
 	Semaphore    elfsym.Addr
 	RefCtrOffset elfsym.Offset
 	SemaphoreErr error
 
-	// Note is where the note is in the file, and Moved how far Addr and
-	// Semaphore are from what it says, because the file was changed after it
+	// Note is where the note is in the file, and Moved how many bytes Addr and
+	// Semaphore are ahead of what it says, because the file was changed after it
 	// was linked (see the package comment).
 	Note  elfsym.Offset
 	Moved int64
@@ -63,7 +64,8 @@ type Site struct {
 }
 
 // Args are the site's arguments in order. One that cannot be read keeps its
-// place and text and has Err set.
+// place and text and has Err set. The slice is the caller's; nothing is read from
+// the file.
 func (s *Site) Args() []operand.Arg { return s.AppendArgs(nil) }
 
 // AppendArgs is Args, into memory that the caller has.
@@ -74,7 +76,11 @@ func (s *Site) AppendArgs(dst []operand.Arg) []operand.Arg {
 // Sites yields the USDT sites of a file in the order of its notes. A damaged
 // note is yielded as an error, and the next one follows: each note begins with
 // the same bytes, so it can be found again. It reads the section headers and
-// the notes, and no symbols.
+// the notes, and no symbols. It can be called again, and by several at a time.
+//
+// Errors are a *NoteError for each note, and those of package elfsym for what
+// could not be read: section headers first (then PT_NOTE segments are looked
+// through), or a whole section of notes.
 func Sites(f *elfsym.File) iter.Seq2[Site, error] {
 	return func(yield func(Site, error) bool) {
 		if _, err := f.Sections(); err != nil && !yield(Site{}, err) {

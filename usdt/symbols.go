@@ -8,7 +8,8 @@ import (
 	"github.com/probels/probels/usdt/operand"
 )
 
-// Symbols are the addresses of the symbols that operands name.
+// Symbols are the link-time addresses of the symbols that operands name: add names
+// with Names, then call Resolve once for all of them.
 type Symbols map[string]elfsym.Addr
 
 // Names adds the symbols that a site's arguments name.
@@ -24,7 +25,8 @@ func (s Symbols) Names(args []operand.Arg) {
 // those that have no one address: the file does not define them (stripped
 // statics, and labels that only the assembler knew, like ".LANCHOR0"), several
 // statics share the name, or what stands in the argument is not the symbol but
-// something made of it ("@GOTPCREL").
+// something made of it ("@GOTPCREL"). The error is the first of what could not be
+// read; what was found in spite of it stands.
 func (s Symbols) Resolve(f *elfsym.File) error {
 	names := make([]string, 0, len(s))
 	for name := range s {

@@ -66,7 +66,7 @@ func compare(t *testing.T, tool, path string, n *totals) {
 	sites, args := compareSites(d, f, r)
 	n.sites.Add(int64(sites))
 	n.args.Add(int64(args))
-	tgt, err := offset.New(f, path, nil)
+	tgt, err := offset.New(f, path, &offset.Options{OwnTables: true})
 	switch {
 	case errors.Is(err, offset.ErrDebugOnly), errors.Is(err, offset.ErrNotExecutable):
 		return
