@@ -20,6 +20,10 @@ type versionTable struct {
 	names map[uint16]versionName
 	bytes int   // in them
 	err   error // why some of them are missing
+
+	// Records are small and one behind the other: they are read by the page.
+	buf, window []byte
+	windowOff   uint64
 }
 
 type versionName struct {
@@ -44,6 +48,8 @@ func (f *File) versionsOnce(p versionPlaces) func() *versionTable {
 			return v
 		}
 		v.index.size = min(v.index.size, 2*p.n)
+		v.buf = make([]byte, 2048)
+		defer func() { v.buf, v.window = nil, nil }()
 		if v.err = v.readDefs(p); v.err == nil {
 			v.err = v.readNeeds(p)
 		}
@@ -122,7 +128,17 @@ func (v *versionTable) read(b []byte, t tablePlace, pos uint64, part string) err
 	if n := uint64(len(b)); pos > t.size || n > t.size-pos {
 		return damaged(part, pos, "a record beyond its end at 0x%x", t.size)
 	}
-	return v.f.readAt(b, t.off+pos, part)
+	off := t.off + pos
+	if off < v.windowOff || off+uint64(len(b)) > v.windowOff+uint64(len(v.window)) {
+		v.window = v.buf[:min(uint64(len(v.buf)), t.size-pos)]
+		v.windowOff = off
+		if err := v.f.readAt(v.window, off, part); err != nil {
+			v.window = nil
+			return err
+		}
+	}
+	copy(b, v.window[off-v.windowOff:])
+	return nil
 }
 
 func (v *versionTable) name(p versionPlaces, ndx uint16, at uint32, defined bool) error {
