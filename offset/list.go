@@ -39,18 +39,23 @@ func (t *Target) Probes(ctx context.Context, q Query) iter.Seq2[Probe, error] {
 	}
 	m := newMatcher(q.Match)
 	return func(yield func(Probe, error) bool) {
+		yield = eachErrorOnce(yield)
 		ok := true
 		if err := t.f.Truncated(); err != nil {
 			ok = yield(Probe{}, err)
-			yield = withoutTruncated(yield)
 		}
 		if ok && q.Kinds&KindUSDT != 0 {
 			ok = t.listSites(ctx, m, yield)
 		}
-		for _, kind := range []Kind{KindFunc, KindData} {
-			if ok && q.Kinds&kind != 0 {
-				ok = t.listSymbols(ctx, kind, m, q, yield)
+		if ok && q.Kinds&KindFunc != 0 {
+			ok = t.listSymbols(ctx, KindFunc, m, q, yield)
+		}
+		if ok && q.Kinds&KindData != 0 {
+			variable := yield
+			if q.Kinds&KindFunc != 0 { // the same tables again
+				variable = func(p Probe, err error) bool { return err != nil || yield(p, nil) }
 			}
+			ok = t.listSymbols(ctx, KindData, m, q, variable)
 		}
 		if !ok {
 			return
@@ -61,11 +66,20 @@ func (t *Target) Probes(ctx context.Context, q Query) iter.Seq2[Probe, error] {
 	}
 }
 
-// withoutTruncated drops what follows from the file's being cut short, once
-// that has been told.
-func withoutTruncated(yield func(Probe, error) bool) func(Probe, error) bool {
+// eachErrorOnce drops what was told before: several steps read the same tables.
+// That a file is cut short is one error, however much is missing.
+func eachErrorOnce(yield func(Probe, error) bool) func(Probe, error) bool {
+	truncated := false
+	var last error
 	return func(p Probe, err error) bool {
-		return errors.Is(err, elfsym.ErrTruncated) || yield(p, err)
+		if err != nil {
+			cut := errors.Is(err, elfsym.ErrTruncated)
+			if cut && truncated || last != nil && err.Error() == last.Error() {
+				return true
+			}
+			truncated, last = truncated || cut, err
+		}
+		return yield(p, err)
 	}
 }
 
@@ -115,7 +129,7 @@ func (t *Target) listSymbols(ctx context.Context, kind Kind, m *matcher, q Query
 		return ok
 	}
 	if q.Sizes && kind == KindFunc {
-		table.InferSizes(t.f)
+		t.inferSizes(ctx, table, m)
 	}
 	for s := range table.All() {
 		if !yield(t.symbolProbe(kind, s), nil) {
@@ -123,6 +137,30 @@ func (t *Target) listSymbols(ctx context.Context, kind Kind, m *matcher, q Query
 		}
 	}
 	return true
+}
+
+// inferSizes infers sizes in a table of the functions that m matches: what comes
+// next may be one that it does not match.
+func (t *Target) inferSizes(ctx context.Context, table *elfsym.Table, m *matcher) {
+	if m == nil {
+		table.InferSizes(t.f)
+		return
+	}
+	var all *elfsym.Table
+	for s := range table.All() {
+		if s.Size > 0 {
+			continue
+		}
+		if all == nil {
+			all, _ = t.table(ctx, KindFunc, nil, func(error) bool { return true })
+			all.InferSizes(t.f)
+		}
+		for _, same := range all.At(s.Addr) {
+			if same.SizeInferred {
+				s.Size, s.SizeInferred = same.Size, true
+			}
+		}
+	}
 }
 
 // symbolProbe makes the probe of a symbol.
@@ -142,20 +180,31 @@ func (t *Target) symbolProbe(kind Kind, s *elfsym.Symbol) Probe {
 // table gathers the symbols of one kind that match, from all sources. Errors go
 // to report; ok is false if that wants no more.
 func (t *Target) table(ctx context.Context, kind Kind, m *matcher, report func(error) bool) (table *elfsym.Table, ok bool) {
+	companion, err := t.stripped(ctx)
+	if err != nil && !report(err) {
+		return nil, false
+	}
+	all := t.f.Symbols(elfsym.Symtab | elfsym.Dynsym)
 	n := 0
 	ok = true
 	table = elfsym.NewTable(func(yield func(elfsym.Symbol) bool) {
-		for s, err := range t.f.Symbols(elfsym.Symtab | elfsym.Dynsym) {
+		each := func(s elfsym.Symbol, err error) bool {
 			if n++; n%4096 == 0 && ctx.Err() != nil {
-				return
+				return false
 			}
 			if err != nil {
-				if ok = report(err); !ok {
-					return
-				}
-			} else if t.listed(kind, &s) && m.symbol(s.Name) && !yield(s) {
-				return
+				ok = report(err)
+				return ok
 			}
+			return !t.listed(kind, &s) || !m.symbol(s.Name) || yield(s)
+		}
+		stopped := false
+		all(func(s elfsym.Symbol, err error) bool {
+			stopped = !each(s, err)
+			return !stopped
+		})
+		if companion != nil && !stopped {
+			companion.symbols(each)
 		}
 	})
 	return table, ok
@@ -192,11 +241,14 @@ func newMatcher(patterns []string) *matcher {
 }
 
 func (m *matcher) site(provider, name string) bool {
-	if m == nil {
-		return true
-	}
+	return m == nil || m.any(name) || m.any(provider+":"+name)
+}
+
+// any reports whether a name matches a pattern, or is one: "[" and "*" are
+// letters of some names.
+func (m *matcher) any(name string) bool {
 	for _, g := range m.globs {
-		if g.Match(name) || g.Match(provider+":"+name) {
+		if g.Match(name) || g.String() == name {
 			return true
 		}
 	}
@@ -206,27 +258,12 @@ func (m *matcher) site(provider, name string) bool {
 // symbol matches a raw name, and the names that it demangles to only if a
 // pattern can match one of those.
 func (m *matcher) symbol(name string) bool {
-	if m == nil {
+	if m == nil || m.any(name) {
 		return true
 	}
-	candidate := false
-	for i, g := range m.globs {
-		if g.Match(name) {
-			return true
-		}
-		candidate = candidate || strings.Contains(name, m.needles[i])
-	}
-	if !candidate {
+	if !slices.ContainsFunc(m.needles, func(needle string) bool { return strings.Contains(name, needle) }) {
 		return false
 	}
 	full, bare, plain := elfsym.DemangledForms(name)
-	if full == "" {
-		return false
-	}
-	for _, g := range m.globs {
-		if g.Match(full) || g.Match(bare) || g.Match(plain) {
-			return true
-		}
-	}
-	return false
+	return full != "" && (m.any(full) || m.any(bare) || m.any(plain))
 }

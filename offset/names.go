@@ -1,7 +1,9 @@
 package offset
 
 import (
+	"iter"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/probels/probels/elfsym"
@@ -9,23 +11,58 @@ import (
 )
 
 // names settles the specs that name a function as the file spells it: with a
-// distance, with a source file, or bare. All names are looked up together.
+// distance, with a source file, or bare. All names are looked up together: in
+// the file's own tables and then, what these do not have, in the debug file's.
 func (r *resolution) names() {
-	var names []string
+	r.notFuncs = map[string][]elfsym.Symbol{}
+	own := r.t.f.Lookup
+	var all []*Result // a USDT probe may have the name of a static in a file
 	for i := range r.results {
-		s := &r.results[i].Spec
-		for _, name := range []string{s.fn.name, s.plus.name, s.static.name} {
-			if name != "" {
-				names = append(names, name)
+		all = append(all, &r.results[i])
+	}
+	r.namesFrom(all, func(names []string) iter.Seq2[elfsym.Symbol, error] {
+		return own(elfsym.Symtab|elfsym.Dynsym, names...)
+	})
+	missing := slices.DeleteFunc(all, func(res *Result) bool { return !res.open() || len(res.Spec.functions()) == 0 })
+	if len(missing) == 0 {
+		return
+	}
+	c, err := r.t.stripped(r.ctx)
+	if err != nil {
+		r.problem(err)
+	}
+	if c != nil {
+		r.namesFrom(missing, c.lookup)
+	}
+}
+
+// functions are the names of functions that a spec can be read as.
+func (s *Spec) functions() []string {
+	var names []string
+	for _, name := range []string{s.fn.name, s.plus.name, s.static.name} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// namesFrom settles what it can from one source.
+func (r *resolution) namesFrom(results []*Result, lookup func(names []string) iter.Seq2[elfsym.Symbol, error]) {
+	var names []string
+	for _, res := range results {
+		for _, name := range res.Spec.functions() {
+			names = append(names, name)
+			if bare, version, _ := elfsym.SplitVersion(name); version != "" {
+				names = append(names, bare) // .symtab may have it so
 			}
 		}
 	}
 	if len(names) == 0 {
 		return
 	}
-	table := r.lookup(names)
-	for i := range r.results {
-		res := &r.results[i]
+	table := r.functionsOf(lookup(names))
+	for _, res := range results {
 		s := &res.Spec
 		r.named(res, table, s.fn, "")
 		r.named(res, table, s.plus, "")
@@ -33,12 +70,11 @@ func (r *resolution) names() {
 	}
 }
 
-// lookup finds the functions with these names; other symbols are kept to
+// functionsOf is a table of the functions among symbols; the others are kept to
 // explain why a name is no function.
-func (r *resolution) lookup(names []string) *elfsym.Table {
-	r.notFuncs = map[string][]elfsym.Symbol{}
+func (r *resolution) functionsOf(syms iter.Seq2[elfsym.Symbol, error]) *elfsym.Table {
 	return elfsym.NewTable(func(yield func(elfsym.Symbol) bool) {
-		for s, err := range r.t.f.Lookup(elfsym.Symtab|elfsym.Dynsym, names...) {
+		for s, err := range syms {
 			switch {
 			case err != nil:
 				r.problem(err)
@@ -66,10 +102,14 @@ func (r *resolution) named(res *Result, table *elfsym.Table, want funcSpec, file
 		return
 	}
 	for s := range table.Named(name) {
-		if s.Version == version && (s.Default || !onlyDefault) && (file == "" || sameFile(s.File, file)) {
+		if hasVersion(s, version, onlyDefault) && (file == "" || sameFile(s.File, file)) {
 			r.addSymbol(res, s, want.addend)
 		}
 	}
+}
+
+func hasVersion(s *elfsym.Symbol, version string, onlyDefault bool) bool {
+	return s.Version == version && (s.Default || !onlyDefault)
 }
 
 func (r *resolution) addSymbol(res *Result, s *elfsym.Symbol, addend uint64) {
@@ -88,9 +128,12 @@ func sameFile(have, want string) bool {
 // sourceNames settles the specs that name a function as its source does.
 func (r *resolution) sourceNames() {
 	type query struct {
-		res    *Result
-		q      *elfsym.NameQuery
-		addend uint64
+		res     *Result
+		name    *elfsym.NameQuery
+		version string
+		isDef   bool // only the default version
+		file    string
+		addend  uint64
 	}
 	var queries []query
 	for i := range r.results {
@@ -98,9 +141,10 @@ func (r *resolution) sourceNames() {
 		if !res.open() {
 			continue
 		}
-		for _, f := range []funcSpec{res.Spec.fn, res.Spec.plus} {
+		for _, f := range []staticSpec{{"", res.Spec.fn}, {"", res.Spec.plus}, res.Spec.static} {
 			if f.name != "" {
-				queries = append(queries, query{res, elfsym.NewNameQuery(f.name), f.addend})
+				name, version, isDef := elfsym.SplitVersion(f.name)
+				queries = append(queries, query{res, elfsym.NewNameQuery(name), version, isDef, f.file, f.addend})
 			}
 		}
 	}
@@ -109,7 +153,10 @@ func (r *resolution) sourceNames() {
 	}
 	for s := range r.allFunctions().All() {
 		for _, q := range queries {
-			if q.q.Match(s.Name) {
+			if q.version != "" && !hasVersion(s, q.version, q.isDef) || q.file != "" && !sameFile(s.File, q.file) {
+				continue
+			}
+			if q.name.Match(s.Name) {
 				r.addSymbol(q.res, s, q.addend)
 			}
 		}

@@ -13,6 +13,7 @@ type nearest struct {
 	worst       int // edits allowed
 	found       []ranked
 	row         []int // scratch of distance
+	work        int   // steps of distance that are left, for a file made of long names that are all alike
 }
 
 type ranked struct {
@@ -23,7 +24,7 @@ type ranked struct {
 const nearestCount = 3
 
 func newNearest(want string) *nearest {
-	return &nearest{want: want, lower: strings.ToLower(want), worst: min(max(len(want)/4, 1), 3)}
+	return &nearest{want: want, lower: strings.ToLower(want), worst: min(max(len(want)/4, 1), 3), work: 1 << 24}
 }
 
 // add ranks a name by its likeness, or that of its short form, to the one
@@ -61,32 +62,10 @@ func (n *nearest) rank(name string) int {
 			d = tooFar
 		}
 	}
-	if d == tooFar && len(n.want) >= 4 && containsFold(name, n.lower) {
+	if d == tooFar && len(n.want) >= 4 && strings.Contains(strings.ToLower(name), n.lower) {
 		d = n.worst + 1
 	}
 	return d
-}
-
-// containsFold is strings.Contains for ASCII letters in any case; lower is in
-// lower case.
-func containsFold(s, lower string) bool {
-	for i := 0; i+len(lower) <= len(s); i++ {
-		k := 0
-		for k < len(lower) && toLower(s[i+k]) == lower[k] {
-			k++
-		}
-		if k == len(lower) {
-			return true
-		}
-	}
-	return false
-}
-
-func toLower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }
 
 // distance is the number of letters to insert, delete or change (Levenshtein).
@@ -108,7 +87,7 @@ func (n *nearest) distance(name string) int {
 			row[j] = min(cost, row[j]+1, row[j-1]+1)
 			lowest = min(lowest, row[j])
 		}
-		if lowest > n.worst {
+		if n.work -= len(name); lowest > n.worst || n.work < 0 {
 			n.row = row
 			return tooFar
 		}

@@ -1,8 +1,10 @@
 package offset
 
 import (
+	"cmp"
 	"debug/elf"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/probels/probels/elfsym"
@@ -79,12 +81,15 @@ func (e *AmbiguousError) Error() string {
 	return b.String()
 }
 
+// fullyExplained is for how many specs of one call all names are walked over to
+// say more than that they were not found.
+const fullyExplained = 16
+
 // explain gives every result that found nothing its NotFoundError.
 func (r *resolution) explain() {
-	// Each needs a walk over all names, so not for any number of them.
-	const wanted = 16
 	explained := 0
 	var searched []string
+	r.lookupDemangled()
 	for i := range r.results {
 		res := &r.results[i]
 		if !res.open() {
@@ -96,9 +101,32 @@ func (r *resolution) explain() {
 		e := &NotFoundError{Spec: res.Spec, Path: r.t.path, Searched: searched}
 		res.Err = e
 		r.explainName(e)
-		if explained < wanted && !e.Imported {
+		if explained < fullyExplained && !e.Imported {
 			e.Nearest = r.nearest(res.Spec)
 			explained++
+		}
+	}
+}
+
+// lookupDemangled adds to notFuncs what a spec names as the source has it.
+func (r *resolution) lookupDemangled() {
+	queries := map[string]*elfsym.NameQuery{}
+	for i := range r.results {
+		if res := &r.results[i]; res.open() && res.Spec.fn.name != "" && len(queries) < fullyExplained {
+			queries[res.Spec.fn.name] = elfsym.NewNameQuery(res.Spec.fn.name)
+		}
+	}
+	if len(queries) == 0 {
+		return
+	}
+	for s, err := range r.t.f.Symbols(elfsym.Symtab | elfsym.Dynsym) {
+		if err != nil || r.t.listed(KindFunc, &s) {
+			continue // errors were told when the functions were read
+		}
+		for name, q := range queries {
+			if q.Match(s.Name) {
+				r.notFuncs[name] = append(r.notFuncs[name], s)
+			}
 		}
 	}
 }
@@ -107,7 +135,10 @@ func (r *resolution) explain() {
 func (r *resolution) explainName(e *NotFoundError) {
 	for _, name := range []string{e.Spec.fn.name, e.Spec.plus.name, e.Spec.static.name} {
 		bare, version, _ := elfsym.SplitVersion(name)
-		for _, s := range append(r.notFuncs[name], r.notFuncs[bare]...) {
+		for _, s := range slices.Concat(r.notFuncs[name], r.notFuncs[bare]) {
+			if version != "" && s.Version != "" && s.Version != version {
+				continue
+			}
 			switch {
 			case !s.Defined():
 				e.Imported = true
@@ -124,6 +155,15 @@ func (r *resolution) explainName(e *NotFoundError) {
 		}
 		if versions := r.otherVersions(bare, version); e.Note == "" && versions != "" {
 			e.Imported, e.Note = false, "no such version; there is "+versions
+		}
+	}
+	if static := e.Spec.static; e.Note == "" && static.name != "" {
+		for s := range r.allFunctions().Named(static.name) {
+			e.Note = "not found in such a file; there is " + s.Name
+			if s.File != "" {
+				e.Note += " in " + s.File
+			}
+			break
 		}
 	}
 	if e.Spec.line && e.Note == "" {
@@ -147,18 +187,20 @@ func (r *resolution) otherVersions(name, version string) string {
 func (r *resolution) searched() []string {
 	var out []string
 	counts := map[elfsym.Source]int{}
+	sources := []elfsym.Source{elfsym.Symtab, elfsym.Dynsym, elfsym.DebugFile, elfsym.MiniDebug}
 	for s := range r.allFunctions().All() {
-		for _, src := range []elfsym.Source{elfsym.Symtab, elfsym.Dynsym} {
+		for _, src := range sources {
 			if s.Source&src != 0 {
 				counts[src]++
 			}
 		}
 	}
-	for _, src := range []elfsym.Source{elfsym.Symtab, elfsym.Dynsym} {
-		if r.t.f.Has(src) == 0 {
-			out = append(out, fmt.Sprintf("%v (none)", src))
-		} else {
+	for _, src := range sources {
+		switch {
+		case counts[src] > 0 || r.t.f.Has(src) != 0:
 			out = append(out, fmt.Sprintf("%v (%d functions)", src, counts[src]))
+		case src != elfsym.MiniDebug && !(src == elfsym.DebugFile && (r.t.opts.OwnTables || r.t.f.Has(elfsym.Symtab) != 0)):
+			out = append(out, fmt.Sprintf("%v (none)", src))
 		}
 	}
 	return append(out, fmt.Sprintf("USDT (%d sites)", len(r.allSites())))
@@ -166,22 +208,31 @@ func (r *resolution) searched() []string {
 
 // nearest are the names most like the one that a spec has.
 func (r *resolution) nearest(s Spec) []string {
-	if s.fn.name == "" && s.usdt.name == "" {
+	want := cmp.Or(s.plus.name, s.fn.name, s.usdt)
+	want, _, _ = elfsym.SplitVersion(want)
+	if want == "" {
 		return nil
 	}
-	n := newNearest(s.text)
+	n := newNearest(want)
 	for _, site := range r.allSites() {
 		n.add(site.Provider+":"+site.Name, site.Name)
 	}
-	// What a mangled name stands for is compared only where it has the words.
-	needle := elfsym.MangledNeedle(s.fn.name)
+	// Demangling is dear: what a mangled name stands for is compared where it has
+	// the longest word of the name or, since the mistake may be in that word, for
+	// so many.
+	needle, more := elfsym.MangledNeedle(want), 0
+	if strings.Contains(want, "::") {
+		more = 10000
+	}
 	for sym := range r.allFunctions().All() {
 		name := sym.Name
 		n.add(name, name)
-		if needle != "" && strings.Contains(name, needle) {
-			if _, bare, plain := elfsym.DemangledForms(name); bare != "" {
-				n.add(bare, plain)
-			}
+		if name[0] != '_' || (needle == "" || !strings.Contains(name, needle)) && more == 0 {
+			continue
+		}
+		more = max(more-1, 0)
+		if _, bare, plain := elfsym.DemangledForms(name); bare != "" {
+			n.add(bare, plain)
 		}
 	}
 	return n.names()

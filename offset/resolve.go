@@ -3,6 +3,7 @@ package offset
 import (
 	"cmp"
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,9 +50,9 @@ func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
 	for i, s := range specs {
 		r.results[i].Spec = s
 	}
-	r.addresses()
 	r.sites()
 	r.names()
+	r.addresses()
 	r.sourceNames()
 	r.patterns()
 	r.describeAddresses()
@@ -75,12 +76,20 @@ type resolution struct {
 	notFuncs  map[string][]elfsym.Symbol
 }
 
-// problem keeps an error about the file, within reason.
+// problem keeps an error about the file, within reason, and each once: several
+// steps read the same tables. That a file is cut short is one error, however
+// much is missing.
 func (r *resolution) problem(err error) bool {
 	const enough = 20
-	if len(r.problems) < enough {
-		r.problems = append(r.problems, err)
+	if len(r.problems) == enough {
+		return true
 	}
+	for _, p := range r.problems {
+		if p.Error() == err.Error() || errors.Is(p, elfsym.ErrTruncated) && errors.Is(err, elfsym.ErrTruncated) {
+			return true
+		}
+	}
+	r.problems = append(r.problems, err)
 	return true
 }
 
@@ -94,31 +103,35 @@ func (res *Result) open() bool { return len(res.Locations) == 0 && res.Err == ni
 func (r *resolution) addresses() {
 	for i := range r.results {
 		res := &r.results[i]
-		switch s := res.Spec; {
-		case s.addr != nil:
-			r.address(res, *s.addr)
-		case s.off != nil:
-			if s.buildID != "" && s.buildID != r.t.buildID {
-				res.fail(fmt.Errorf("%s is an offset in the build %s, and %s is %s", s, s.buildID, r.t.path, cmp.Or(r.t.buildID, "without a build-id")))
-				continue
-			}
-			a, err := r.t.f.Segments().Addr(*s.off)
-			if err != nil {
-				res.fail(err)
-				continue
-			}
-			r.address(res, a)
+		if res.Spec.addr == nil && res.Spec.off == nil {
+			continue
+		}
+		l, err := r.address(res.Spec)
+		switch {
+		case err == nil:
+			res.Locations = append(res.Locations, l)
+		case len(res.Locations) == 0: // else it is a strange name, and no number
+			res.fail(err)
 		}
 	}
 }
 
-func (r *resolution) address(res *Result, a elfsym.Addr) {
-	off, err := r.t.f.Segments().Code(a)
-	if err != nil {
-		res.fail(err)
-		return
+func (r *resolution) address(s Spec) (Location, error) {
+	l := Location{Kind: KindAddr, Path: r.t.path, BuildID: r.t.buildID}
+	segs := r.t.f.Segments()
+	var err error
+	if s.addr != nil {
+		l.Addr = *s.addr
+	} else {
+		if s.buildID != "" && s.buildID != r.t.buildID {
+			return l, fmt.Errorf("%s is an offset in the build %s, and %s is %s", s, s.buildID, r.t.path, cmp.Or(r.t.buildID, "without a build-id"))
+		}
+		if l.Addr, err = segs.Addr(*s.off); err != nil {
+			return l, err
+		}
 	}
-	res.Locations = append(res.Locations, Location{Kind: KindAddr, Path: r.t.path, BuildID: r.t.buildID, Addr: a, Offset: off})
+	l.Offset, err = segs.Code(l.Addr)
+	return l, err
 }
 
 // describeAddresses names the functions that cover the addresses.
@@ -138,11 +151,20 @@ func (r *resolution) describeAddresses() {
 	}
 }
 
-// best is the alias to describe an address with: a global one before a local
-// one, then the first by name.
+// best is the alias to describe an address with: a global one before a weak one
+// and that before a local one, then the first by name.
 func best(aliases []*elfsym.Symbol) *elfsym.Symbol {
+	rank := func(s *elfsym.Symbol) int {
+		switch s.Bind {
+		case elf.STB_LOCAL:
+			return 2
+		case elf.STB_WEAK:
+			return 1
+		}
+		return 0
+	}
 	return slices.MinFunc(aliases, func(a, b *elfsym.Symbol) int {
-		return cmp.Or(-cmp.Compare(a.Bind, b.Bind), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Name, b.Name))
 	})
 }
 
@@ -151,11 +173,11 @@ func (r *resolution) sites() {
 	for i := range r.results {
 		res := &r.results[i]
 		want := res.Spec.usdt
-		if want == (usdtSpec{}) {
+		if want == "" {
 			continue
 		}
 		for _, s := range r.allSites() {
-			if s.Provider == want.provider && s.Name == want.name {
+			if len(want) == len(s.Provider)+1+len(s.Name) && want == s.Provider+":"+s.Name {
 				r.addSite(res, s)
 			}
 		}
@@ -168,7 +190,7 @@ func (r *resolution) addSite(res *Result, s *usdt.Site) { r.add(res, r.t.sitePro
 func (r *resolution) add(res *Result, p Probe, addend uint64) {
 	l, err := p.Location()
 	if err == nil && addend != 0 {
-		err = r.move(&l, p.Symbol.Addr, addend)
+		err = r.move(&l, p.Symbol, addend)
 	}
 	if err != nil {
 		res.fail(err)
@@ -179,13 +201,20 @@ func (r *resolution) add(res *Result, p Probe, addend uint64) {
 
 // move goes addend bytes into a function, and no further than its end. It
 // counts from the symbol's address, as disassemblers do, not from a local entry.
-func (r *resolution) move(l *Location, base elfsym.Addr, addend uint64) error {
-	if l.Size != 0 && addend >= l.Size {
-		return fmt.Errorf("%s+0x%x: it has 0x%x bytes", l.Name, addend, l.Size)
+func (r *resolution) move(l *Location, s *elfsym.Symbol, addend uint64) error {
+	size := s.Size
+	if size == 0 {
+		// Nothing says where it ends but what comes next.
+		for _, f := range r.allFunctions().At(s.Addr) {
+			size = max(size, f.Size)
+		}
 	}
-	a := base + elfsym.Addr(addend)
+	if size != 0 && addend >= size {
+		return fmt.Errorf("%s+0x%x: it has 0x%x bytes", l.Name, addend, size)
+	}
+	a := s.Addr + elfsym.Addr(addend)
 	off, err := r.t.f.Segments().Code(a)
-	if err != nil || a < base {
+	if err != nil || a < s.Addr {
 		return fmt.Errorf("%s+0x%x: %w", l.Name, addend, cmp.Or(err, elfsym.ErrNoOffset))
 	}
 	l.Addr, l.Offset, l.Addend = a, off, addend

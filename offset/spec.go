@@ -1,6 +1,7 @@
 package offset
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ type Spec struct {
 	fn      funcSpec   // a function's name as it is
 	plus    funcSpec   // a function's name, and a distance behind "+"
 	static  staticSpec // "file.c:func"
-	usdt    usdtSpec   // "provider:name"
+	usdt    string     // "provider:name"
 	pattern string     // with wildcards
 	addr    *elfsym.Addr
 	off     *elfsym.Offset
@@ -38,8 +39,6 @@ type staticSpec struct {
 	funcSpec
 }
 
-type usdtSpec struct{ provider, name string }
-
 // Func is a function by its name: as the file spells it ("_ZN1A1fEv"), with a
 // version ("read@GLIBC_2.2.5", "read@@GLIBC_2.2.5"), or as its source has it
 // ("A::f", "A::f(int)").
@@ -52,7 +51,8 @@ func FuncOffset(name string, addend uint64) Spec {
 
 // USDT is all sites of a USDT probe.
 func USDT(provider, name string) Spec {
-	return Spec{text: provider + ":" + name, usdt: usdtSpec{provider, name}}
+	text := provider + ":" + name
+	return Spec{text: text, usdt: text}
 }
 
 // At is a link-time address.
@@ -73,14 +73,16 @@ func (s Spec) String() string { return s.text }
 //	func  func@VER  func@@VER  func+0x10  file.c:func  ns::Class::method(int)
 //	pkg.(*Type).Method  provider:probe  0xADDR  +0xOFFSET  or a pattern
 //
-// Most texts can be read in more than one way; Resolve tries them all. It is an
-// error if there is none.
+// Most texts can be read in more than one way; Resolve tries them all, first as
+// a name that the file has, whatever characters it is made of. It is an error if
+// there is no way.
 func ParseSpec(text string) (Spec, error) {
-	s := Spec{text: text}
 	if text == "" {
-		return s, fmt.Errorf("an empty name")
+		return Spec{}, errors.New("an empty name")
 	}
-	if rest, ok := strings.CutPrefix(text, "+"); ok {
+	s := Func(text)
+	colon := strings.Contains(text, ":") // no number has one
+	if rest, ok := strings.CutPrefix(text, "+"); ok && !colon && rest != "" && '0' <= rest[0] && rest[0] <= '9' {
 		n, err := parseNumber(rest)
 		if err != nil {
 			return s, fmt.Errorf("%q: %q is no file offset: %w", text, rest, err)
@@ -89,7 +91,7 @@ func ParseSpec(text string) (Spec, error) {
 		s.off = &off
 		return s, nil
 	}
-	if strings.HasPrefix(text, "0x") || strings.HasPrefix(text, "0X") {
+	if !colon && (strings.HasPrefix(text, "0x") || strings.HasPrefix(text, "0X")) {
 		n, err := parseNumber(text)
 		if err != nil {
 			return s, fmt.Errorf("%q is no address: %w", text, err)
@@ -98,13 +100,11 @@ func ParseSpec(text string) (Spec, error) {
 		s.addr = &a
 		return s, nil
 	}
-	s.fn.name = text
 	s.plus = parsePlus(text)
-	if i := strings.IndexByte(text, ':'); i > 0 && i+1 < len(text) && text[i+1] != ':' {
-		s.usdt = usdtSpec{text[:i], text[i+1:]}
+	if colon {
+		s.usdt = text
 	}
-	// The last ":", for the file may be a path and the function no C++ name.
-	if i := strings.LastIndexByte(text, ':'); i > 0 && i+1 < len(text) && text[i-1] != ':' {
+	if i := fileColon(text); i > 0 && i+1 < len(text) {
 		s.static = staticSpec{text[:i], parsePlus(text[i+1:])}
 		if s.static.name == "" {
 			s.static.name = text[i+1:]
@@ -116,6 +116,21 @@ func ParseSpec(text string) (Spec, error) {
 		s.pattern = text
 	}
 	return s, nil
+}
+
+// fileColon is where the ":" of "file.c:func" is, -1 if there is none: the last
+// one, for the file may be a path, but those of "ns::f".
+func fileColon(text string) int {
+	for i := len(text) - 1; i >= 0; i-- {
+		switch {
+		case text[i] != ':':
+		case i > 0 && text[i-1] == ':':
+			i--
+		default:
+			return i
+		}
+	}
+	return -1
 }
 
 // parsePlus reads "name+number"; the zero funcSpec if it is not that.

@@ -1,12 +1,15 @@
 package offset
 
 import (
+	"context"
 	"debug/elf"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 
+	"github.com/probels/probels/debuglink"
 	"github.com/probels/probels/elfsym"
 )
 
@@ -25,15 +28,31 @@ var (
 // Options for Open and New; nil means the defaults.
 type Options struct {
 	Limits elfsym.Limits
+
+	// OwnTables leaves it at the file's own .symtab and .dynsym: no
+	// .gnu_debugdata, and no other file.
+	OwnTables bool
+
+	// Debug says where the separate debug file is searched, and whether it may
+	// be fetched; nil means below /usr/lib/debug and beside the file, and that
+	// it may not. A Fetcher is the only thing that makes this package use a
+	// network.
+	Debug *debuglink.Options
 }
 
-// A Target is a file that is searched for places to probe. It is immutable and
-// safe for concurrent use.
+// A Target is a file that is searched for places to probe. What it reads lazily
+// it reads once, so it is safe for concurrent use.
 type Target struct {
 	f       *elfsym.File
 	path    string
 	buildID string
 	owned   bool
+	opts    Options
+
+	mu        sync.Mutex // guards what follows
+	searched  bool
+	companion *companion // nil if there is none
+	debugErr  error      // why there is no debug file
 }
 
 // Open opens the file at path, symlinks resolved: the path that locations carry
@@ -64,52 +83,70 @@ func Open(path string, o *Options) (*Target, error) {
 }
 
 // New makes a target of a file that is open already and stays the caller's.
-// path is what locations will carry.
+// path is what locations will carry, and where its debug file is searched from.
 func New(f *elfsym.File, path string, o *Options) (*Target, error) {
-	if err := attachable(f); err != nil {
+	t := &Target{f: f, path: path}
+	if o != nil {
+		t.opts = *o
+	}
+	if err := t.attachable(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &Target{f: f, path: path, buildID: hex.EncodeToString(f.BuildID())}, nil
+	t.buildID = hex.EncodeToString(f.BuildID())
+	return t, nil
 }
 
 // attachable refuses files in which nothing is ever executed.
-func attachable(f *elfsym.File) error {
-	switch f.Type() {
+func (t *Target) attachable() error {
+	switch t.f.Type() {
 	case elf.ET_REL:
 		return fmt.Errorf("an object file, %w: link it first", ErrNotExecutable)
 	case elf.ET_CORE:
 		return fmt.Errorf("a core dump, %w: give the program that it is of", ErrNotExecutable)
 	}
-	// A debug file can keep the headers of its executable segment (objcopy does so on arm64, ppc64el and
-	// mips64el), so bytes in the file alone do not prove that code is there.
-	load, code := false, false
-	for _, s := range f.Segments().All() {
-		if s.Type == elf.PT_LOAD && s.MemSize > 0 {
-			load = true
-			code = code || s.Flags&elf.PF_X != 0 && s.FileSize > 0 && s.FileSize >= s.MemSize
-		}
+	load := false
+	for _, s := range t.f.Segments().All() {
+		load = load || s.Type == elf.PT_LOAD && s.MemSize > 0
 	}
 	switch {
 	case !load:
 		return fmt.Errorf("no loadable segments, %w", ErrNotExecutable)
-	case code:
-		return nil
-	case f.DebugOnly():
-		id := "it has no build-id"
-		if b := f.BuildID(); b != nil {
-			id = "build-id " + hex.EncodeToString(b)
-		}
-		return fmt.Errorf("%w (%s): give the program or library that it belongs to", ErrDebugOnly, id)
+	case t.f.DebugOnly():
+		return t.debugOnly()
 	}
-	return nil // a library of data: it has nothing to list, and may be asked about
+	return nil // if it has no code, it has nothing to list, and may be asked about
 }
 
-// Close closes the file if Open opened it.
-func (t *Target) Close() error {
-	if !t.owned {
-		return nil
+// debugOnly says which file a debug file belongs to.
+func (t *Target) debugOnly() error {
+	id := "it has no build-id"
+	if b := t.f.BuildID(); b != nil {
+		id = "build-id " + hex.EncodeToString(b)
 	}
-	return t.f.Close()
+	local := debuglink.Options{}
+	if t.opts.Debug != nil {
+		local = *t.opts.Debug
+		local.Fetcher = nil // what runs is here or nowhere
+	}
+	if found, err := debuglink.FindExecutable(context.Background(), t.f, t.path, &local); err == nil {
+		defer found.Close()
+		return fmt.Errorf("%w (%s): it belongs to %s, give that one", ErrDebugOnly, id, found.Path)
+	}
+	return fmt.Errorf("%w (%s): give the program or library that it belongs to", ErrDebugOnly, id)
+}
+
+// Close closes the debug file, and the file itself if Open opened it. What was
+// handed out stays valid.
+func (t *Target) Close() error {
+	t.mu.Lock()
+	c := t.companion
+	t.companion, t.searched = nil, true
+	t.mu.Unlock()
+	err := c.close()
+	if t.owned {
+		err = errors.Join(err, t.f.Close())
+	}
+	return err
 }
 
 // File is the file itself.

@@ -1,7 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/probels/probels/internal/glob"
 )
@@ -10,44 +16,69 @@ import (
 // "uprobe:PATH:FUNC", is what a listing prints and what may stand where a
 // target is expected.
 
-// quotePath is a path as bpftrace reads it: in quotes if it has anything but
-// what needs none. A "+" is among what does: some versions take it for an
-// offset. Tried with bpftrace 0.17.
-func quotePath(path string) string { return quoteUnless(path, plainInPath) }
-
-// quoteName is a function's or a probe's name in the same way.
-func quoteName(name string) string { return quoteUnless(name, plainInName) }
-
-// What needs no quotes: bits of a table, since a listing asks for each byte of
-// a million.
-const (
-	plainInName = 1 << iota
-	plainInPath
-)
-
-var plainBytes = func() (t [256]uint8) {
-	for c := range t {
+// quote is a path or a name as bpftrace reads it: in quotes if it has anything
+// but what needs none, which was tried with bpftrace 0.17. There "+" in a path
+// is good within quotes; a function's name with "+" it cannot attach to at all.
+//
+// Control characters and bytes that are no UTF-8 become \xNN, which bpftrace does
+// not know; unquote does, so that every line names what it stands for.
+func quote(s string) string {
+	plain := s != ""
+	for i := 0; plain && i < len(s); i++ {
+		plain = plainBytes[s[i]]
+	}
+	if plain {
+		return s
+	}
+	b := make([]byte, 0, len(s)+8)
+	b = append(b, '"')
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
-		case c == '_', c == '.', '0' <= c && c <= '9', 'a' <= c|0x20 && c|0x20 <= 'z':
-			t[c] = plainInName | plainInPath
-		case c == '/', c == '-':
-			t[c] = plainInPath
+		case r == '"', r == '\\':
+			b = append(b, '\\', s[i])
+		case r == utf8.RuneError && n == 1, !unicode.IsPrint(r):
+			for _, c := range []byte(s[i : i+n]) {
+				b = fmt.Appendf(b, `\x%02x`, c)
+			}
+		default:
+			b = append(b, s[i:i+n]...)
 		}
+		i += n
+	}
+	return string(append(b, '"'))
+}
+
+// unquote takes quotes off, and undoes what quote did within them.
+func unquote(s string) string {
+	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
+		return s
+	}
+	s = s[1 : len(s)-1]
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			if i++; s[i] == 'x' && i+2 < len(s) {
+				if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+					b = append(b, byte(c))
+					i += 2
+					continue
+				}
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
+
+// plainBytes need no quotes: a table, since a listing asks for each byte of a
+// million names.
+var plainBytes = func() (t [256]bool) {
+	for c := range t {
+		t[c] = '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || strings.IndexByte("_.-/[]*#", byte(c)) >= 0
 	}
 	return t
 }()
-
-func quoteUnless(s string, plain uint8) string {
-	for i := range len(s) {
-		if plainBytes[s[i]]&plain == 0 {
-			return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean(s)) + `"`
-		}
-	}
-	if s == "" {
-		return `""`
-	}
-	return s
-}
 
 // spelled is a target in bpftrace's spelling, taken apart.
 type spelled struct {
@@ -121,14 +152,6 @@ func splitColons(s string) []string {
 	return append(out, s[from:])
 }
 
-// unquote takes quotes off, and undoes what quoteUnless did within them.
-func unquote(s string) string {
-	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
-		return s
-	}
-	return strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(s[1 : len(s)-1])
-}
-
 // spec is what the name part asks for, in the words of a SPEC.
 func (s spelled) spec() string {
 	if s.usdt && !s.uprobe && s.provider != "" {
@@ -143,4 +166,16 @@ func (s spelled) match() []string {
 		return []string{name}
 	}
 	return nil
+}
+
+// paths are the files that the path stands for, if need be as a pattern.
+func (s spelled) paths() ([]string, error) {
+	if _, err := os.Stat(s.path); err == nil || !glob.Has(s.path) {
+		return []string{s.path}, nil
+	}
+	paths, err := filepath.Glob(s.path)
+	if err != nil || len(paths) == 0 {
+		return nil, usagef("no file matches %s", s.path)
+	}
+	return paths, nil
 }

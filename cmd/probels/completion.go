@@ -13,9 +13,16 @@ import (
 // that the names of a target's own probes can be offered. What it leaves open,
 // file names, the shell completes.
 var completionScripts = map[string]string{
+	// Bash ends words at ":" too, and replaces only what is behind the last one.
 	"bash": `_probels() {
-	local cur="${COMP_WORDS[COMP_CWORD]}" IFS=$'\n'
-	COMPREPLY=($(compgen -W "$(probels __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$cur"))
+	local words found cur line="${COMP_LINE:0:COMP_POINT}"
+	read -a words <<<"$line"
+	[[ $line == *[[:blank:]] ]] && words+=("")
+	cur="${words[-1]}"
+	mapfile -t found < <(probels __complete "${words[@]:1}" 2>/dev/null)
+	found=("${found[@]#"${cur%"${cur##*:}"}"}")
+	COMPREPLY=()
+	((${#found[@]})) && mapfile -t COMPREPLY < <(printf '%q\n' "${found[@]}")
 }
 complete -o default -o nospace -F _probels probels
 `,
@@ -58,6 +65,10 @@ func runComplete(a *app, words []string) error {
 			plain = append(plain, w)
 		}
 	}
+	before := ""
+	if len(words) > 0 {
+		before = words[len(words)-1]
+	}
 	offer := func(s string) {
 		if strings.HasPrefix(s, last) {
 			a.out.WriteString(s + "\n")
@@ -71,7 +82,7 @@ func runComplete(a *app, words []string) error {
 		}
 		flags, _ := newFlags(name, letters)
 		flags.VisitAll(func(f *flag.Flag) { offer(dashed(f.Name)) })
-	case len(words) > 0 && (words[len(words)-1] == "-k" || words[len(words)-1] == "--kind"):
+	case before == "-k" || before == "--kind":
 		for _, k := range []string{"usdt", "uprobe", "data"} {
 			offer(k)
 		}
@@ -88,8 +99,8 @@ func runComplete(a *app, words []string) error {
 			offer(c.name)
 		}
 		offer("json")
-	case name == "resolve" && len(plain) > 0:
-		offerNames(plain[0], last, offer)
+	case len(plain) > 0 && (name == "resolve" || before == "-m" || before == "--match"):
+		a.offerNames(plain[0], offer)
 	}
 	return nil
 }
@@ -107,15 +118,15 @@ func takesValue(words []string, i int) bool {
 }
 
 // offerNames offers the probes of a target that begin with what was typed.
-func offerNames(target, prefix string, offer func(string)) {
-	t, err := openTarget(target)
+func (a *app) offerNames(target string, offer func(string)) {
+	t, err := a.openTarget(target, &options{debug: "off"})
 	if err != nil {
 		return // the command itself will say so
 	}
 	defer t.Close()
 	last := ""
 	for p, err := range t.Probes(context.Background(), offset.Query{}) {
-		if err == nil && p.Name() != last && safe(p.Name()) && !strings.ContainsAny(p.Name(), " $`\\\"'") {
+		if err == nil && p.Name() != last && safe(p.Name()) {
 			last = p.Name()
 			offer(last)
 		}

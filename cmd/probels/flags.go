@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/probels/probels/debuglink"
 	"github.com/probels/probels/offset"
 )
 
@@ -19,9 +20,8 @@ type options struct {
 	kinds                      offset.Kind
 	color                      string
 	debug                      string
+	debuginfod                 bool
 }
-
-var errHelp = errors.New("help was asked for")
 
 // usageError is a wrong use of the command line.
 type usageError struct{ text string }
@@ -38,7 +38,8 @@ func newFlags(name, letters string) (*flag.FlagSet, *options) {
 	o := &options{}
 	fs.BoolVar(&o.json, "json", false, "JSON Lines, one object a line (see help json)")
 	fs.BoolVar(&o.quiet, "q", false, "resolve: the offset alone, and exactly one; list: no remarks")
-	fs.StringVar(&o.debug, "debug", "auto", "`auto|off`: where names may come from besides the file's own tables")
+	fs.StringVar(&o.debug, "debug", "auto", "`auto|off|DIR`: names from debug files too; from the file's own tables only; DIR in place of /usr/lib/debug")
+	fs.BoolVar(&o.debuginfod, "debuginfod", false, "fetch debug files from the servers of $DEBUGINFOD_URLS")
 	if strings.Contains(letters, "m") {
 		add := func(s string) error {
 			o.match = append(o.match, s)
@@ -67,7 +68,7 @@ func parse(fs *flag.FlagSet, o *options, args []string) ([]string, error) {
 	var rest []string
 	for len(args) > 0 {
 		if args[0] == "--" {
-			return append(rest, args[1:]...), nil
+			return append(rest, args[1:]...), o.check()
 		}
 		if args = splitLetters(fs, args); len(args[0]) > 1 && args[0][0] == '-' {
 			if err := fs.Parse(args); err != nil {
@@ -77,7 +78,7 @@ func parse(fs *flag.FlagSet, o *options, args []string) ([]string, error) {
 				return nil, usagef("%s; see: probels help %s", strings.Replace(err.Error(), "flag provided but not defined: ", "no such flag: ", 1), fs.Name())
 			}
 			if n := len(args) - fs.NArg(); n > 0 && args[n-1] == "--" {
-				return append(rest, fs.Args()...), nil
+				return append(rest, fs.Args()...), o.check()
 			}
 			args = fs.Args()
 			continue
@@ -114,10 +115,10 @@ func (o *options) check() error {
 	default:
 		return usagef("--color=%s: auto, always or never", o.color)
 	}
-	switch o.debug {
-	case "auto", "off":
-	default:
-		return usagef("--debug=%s: auto or off", o.debug)
+	if o.debug != "auto" && o.debug != "off" {
+		if info, err := os.Stat(o.debug); err != nil || !info.IsDir() {
+			return usagef("--debug=%s: auto, off or a directory", o.debug)
+		}
 	}
 	return nil
 }
@@ -131,4 +132,29 @@ func (o *options) colored(tty *os.File) bool {
 		return false
 	}
 	return tty != nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// target is how the flags want a file opened.
+func (a *app) target(o *options) (*offset.Options, error) {
+	if o.debug == "off" {
+		return &offset.Options{OwnTables: true}, nil
+	}
+	search, err := a.search(o)
+	return &offset.Options{Debug: search}, err
+}
+
+// search is how the flags want debug files searched.
+func (a *app) search(o *options) (*debuglink.Options, error) {
+	s := &debuglink.Options{}
+	if o.debug != "auto" && o.debug != "off" {
+		s.HostDirs = []string{o.debug}
+	}
+	if o.debuginfod {
+		f, err := a.fetcher()
+		if err != nil {
+			return nil, err
+		}
+		s.Fetcher = f
+	}
+	return s, nil
 }

@@ -37,7 +37,7 @@ func runHelp(a *app, args []string) error {
 	switch c.name {
 	case "list":
 		letters = "m"
-	case "resolve":
+	case "resolve", "debuginfo":
 	default:
 		return nil
 	}
@@ -86,10 +86,25 @@ Exit status: 0 all found, 1 something was not, 2 wrong use or an unreadable file
 }
 
 func runVersion(a *app, args []string) error {
+	flags, o := newFlags("version", "")
+	if _, err := parse(flags, o, args); err != nil {
+		return helpOr(a, "version", err)
+	}
 	version := "(devel)"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		version = info.Main.Version
 	}
-	fmt.Fprintf(a.out, "probels %s %s %s/%s\n", strings.TrimPrefix(version, "v"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	version = strings.TrimPrefix(version, "v")
+	if o.json {
+		var j jsonLine
+		j.reset()
+		j.str("version", version)
+		j.str("go", runtime.Version())
+		j.str("os", runtime.GOOS)
+		j.str("arch", runtime.GOARCH)
+		a.out.Write(j.line())
+		return nil
+	}
+	fmt.Fprintf(a.out, "probels %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return nil
 }

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/offset"
@@ -21,45 +21,44 @@ type jsonPrinter struct {
 	sites []offset.Probe // kept until the symbols that their arguments name are known
 }
 
-func (p *jsonPrinter) begin() {}
-
 func (p *jsonPrinter) probe(pr offset.Probe) {
 	if pr.Kind == offset.KindUSDT {
 		p.sites = append(p.sites, pr)
 		return
 	}
-	p.flushSites()
 	p.symbol(&pr)
 }
 
-func (p *jsonPrinter) end() {
-	p.flushSites()
-	p.a.out.Flush()
-}
+func (p *jsonPrinter) end() { p.a.out.Flush() }
 
-// flushSites writes the sites. The symbols that operands name are looked up
-// together, and only if there are any.
-func (p *jsonPrinter) flushSites() {
-	if len(p.sites) == 0 {
-		return
-	}
-	syms := usdt.Symbols{}
-	for _, pr := range p.sites {
-		if strings.ContainsAny(pr.Site.Spec, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_") {
-			p.args = pr.Site.AppendArgs(p.args[:0])
-			syms.Names(p.args)
-		}
-	}
-	if len(syms) > 0 {
-		if err := syms.Resolve(p.t.File()); err != nil {
-			p.a.fail(fmt.Errorf("%s: %w", p.t.Path(), err))
-		}
-	}
+// flush writes the sites. The symbols that operands name are looked up
+// together, when the first site comes that has one: most files have none, and
+// their arguments are parsed once.
+func (p *jsonPrinter) flush() {
+	var syms usdt.Symbols
 	for i := range p.sites {
-		p.site(&p.sites[i], syms)
+		p.args = p.sites[i].Site.AppendArgs(p.args[:0])
+		named := func(a operand.Arg) bool { return a.Symbol != "" }
+		if syms == nil && slices.ContainsFunc(p.args, named) {
+			syms = p.symbolsOf(p.sites[i:])
+			p.args = p.sites[i].Site.AppendArgs(p.args[:0])
+		}
+		p.site(&p.sites[i], p.args, syms)
 	}
 	p.sites = nil
 	p.a.out.Flush()
+}
+
+func (p *jsonPrinter) symbolsOf(sites []offset.Probe) usdt.Symbols {
+	syms := usdt.Symbols{}
+	for i := range sites {
+		p.args = sites[i].Site.AppendArgs(p.args[:0])
+		syms.Names(p.args)
+	}
+	if err := syms.Resolve(p.t.File()); err != nil {
+		p.a.fail(fmt.Errorf("%s: %w", p.t.Path(), err))
+	}
+	return syms
 }
 
 func (p *jsonPrinter) header(pr *offset.Probe) {
@@ -69,7 +68,7 @@ func (p *jsonPrinter) header(pr *offset.Probe) {
 	p.j.strNonEmpty("build_id", pr.BuildID)
 }
 
-func (p *jsonPrinter) site(pr *offset.Probe, syms usdt.Symbols) {
+func (p *jsonPrinter) site(pr *offset.Probe, args []operand.Arg, syms usdt.Symbols) {
 	s, j := pr.Site, &p.j
 	p.header(pr)
 	j.str("provider", s.Provider)
@@ -90,10 +89,9 @@ func (p *jsonPrinter) site(pr *offset.Probe, syms usdt.Symbols) {
 	}
 	j.str("arguments", s.Spec)
 	j.open("args", '[')
-	p.args = s.AppendArgs(p.args[:0])
-	for i := range p.args {
+	for i := range args {
 		j.element()
-		writeArg(j, &p.args[i], syms)
+		writeArg(j, &args[i], syms)
 		j.close('}')
 	}
 	j.close(']')

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/probels/probels/offset"
@@ -29,7 +30,10 @@ func runList(a *app, args []string) error {
 	}
 	for i, w := range targets {
 		if err := a.list(w, o); err != nil {
-			a.fail(hintMatch(err, args, i))
+			if i > 0 {
+				err = hintMatch(err, args[0], w.arg)
+			}
+			a.fail(err)
 		}
 	}
 	a.out.Flush()
@@ -37,26 +41,27 @@ func runList(a *app, args []string) error {
 }
 
 // hintMatch helps who gave a name behind a file: "probels bash readline".
-func hintMatch(err error, args []string, i int) error {
-	if i == 0 || len(args) < 2 || strings.Contains(args[i%len(args)], "/") {
+func hintMatch(err error, first, arg string) error {
+	if strings.Contains(arg, "/") {
 		return err
 	}
-	if ue := (usageError{}); errors.As(err, &ue) && strings.Contains(ue.text, "no such file") || errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w; for a name in %s: probels -m '%s' %s", err, args[0], args[i], args[0])
+	if ue := (usageError{}); errors.As(err, &ue) && strings.Contains(ue.text, "no such file") {
+		return fmt.Errorf("%w; for a name in %s: probels -m '%s' %s", err, first, arg, first)
 	}
 	return err
 }
 
 // list prints one target.
 func (a *app) list(w wantedTarget, o *options) error {
-	t, err := openTarget(w.path)
+	t, err := a.openTarget(w.path, o)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	q := offset.Query{Kinds: w.kinds, Match: o.match, Sizes: o.json || o.long || a.tty != nil}
-	if o.kinds != 0 {
-		q.Kinds = o.kinds
+	q := offset.Query{
+		Kinds: cmp.Or(o.kinds, w.kinds, offset.KindUSDT|offset.KindFunc),
+		Match: o.match,
+		Sizes: o.json || o.long || a.tty != nil,
 	}
 	if len(w.match) > 0 {
 		if len(o.match) > 0 {
@@ -65,67 +70,106 @@ func (a *app) list(w wantedTarget, o *options) error {
 		q.Match = w.match
 	}
 	var p printer
+	table := false
 	switch {
 	case o.json:
 		p = &jsonPrinter{a: a, t: t, o: o}
-	case a.tty != nil:
-		p = newTablePrinter(a, t, o)
 	case o.long:
-		p = &longPrinter{a: a, t: t, o: o}
+		p = &longPrinter{a: a}
+	case a.tty != nil:
+		p = newTablePrinter(a, t, o, q)
+		table = true
 	default:
 		p = newPlainPrinter(a, t, o)
 	}
-	p.begin()
-	n, problems := 0, 0
-	for probe, err := range t.Probes(context.Background(), q) {
-		if err != nil {
-			// A damaged table can have an error for each symbol.
-			if problems++; problems <= maxProblems {
-				a.fail(fmt.Errorf("%s: %w", t.Path(), err))
-			}
-			continue
-		}
-		n++
-		p.probe(probe)
-	}
+	l := listing{a: a, t: t, p: p}
+	sites := l.print(q, offset.KindUSDT)
+	// Reading symbols may take a while: what is known is shown.
+	p.flush()
+	n := sites + l.print(q, offset.KindFunc|offset.KindData)
 	p.end()
-	if problems > maxProblems {
-		a.note("%s: %s like these", t.Path(), plural(problems-maxProblems, "more problem"))
-	}
+	l.moreProblems()
 	if n == 0 {
 		a.raise(statusMissing)
 	}
-	if !o.quiet && a.tty == nil && problems == 0 {
-		a.remark(t, q, n)
+	if !o.quiet && !table && len(l.problems) == 0 {
+		a.remark(t, q, n, sites)
 	}
 	return nil
 }
 
-const maxProblems = 5
-
 // A printer writes the probes of one target in some form.
 type printer interface {
-	begin()
 	probe(offset.Probe)
+	flush() // writes what is complete; more may follow
 	end()
+}
+
+// A listing is one target on its way to a printer.
+type listing struct {
+	a        *app
+	t        *offset.Target
+	p        printer
+	problems map[string]bool // those told, or counted
+}
+
+// A damaged table can have an error for each symbol: so many are told, and so
+// many are counted.
+const maxProblems, countedProblems = 5, 10000
+
+// print lists what q asks for of some kinds, and is how many that were.
+func (l *listing) print(q offset.Query, kinds offset.Kind) int {
+	if q.Kinds &= kinds; q.Kinds == 0 {
+		return 0
+	}
+	n := 0
+	for probe, err := range l.t.Probes(context.Background(), q) {
+		if err != nil {
+			l.problem(err)
+			continue
+		}
+		n++
+		l.p.probe(probe)
+	}
+	return n
+}
+
+func (l *listing) problem(err error) {
+	text := oneLine(err)
+	if l.problems[text] || len(l.problems) == countedProblems {
+		return
+	}
+	if l.problems == nil {
+		l.problems = map[string]bool{}
+	}
+	l.problems[text] = true
+	if len(l.problems) <= maxProblems {
+		l.a.fail(fmt.Errorf("%s: %s", l.t.Path(), text))
+	}
+}
+
+func (l *listing) moreProblems() {
+	if n := len(l.problems); n == countedProblems {
+		l.a.note("%s: %s or more like these", l.t.Path(), thousands(n-maxProblems))
+	} else if n > maxProblems {
+		l.a.note("%s: %s like these", l.t.Path(), plural(n-maxProblems, "more problem"))
+	}
 }
 
 // remark says on standard error why something that people look for is not in a
 // listing.
-func (a *app) remark(t *offset.Target, q offset.Query, n int) {
+func (a *app) remark(t *offset.Target, q offset.Query, n, sites int) {
 	if n == 0 && len(q.Match) > 0 {
 		a.note("%s: nothing matches %s", t.Path(), strings.Join(q.Match, ", "))
 		return
 	}
-	if q.Kinds != 0 && q.Kinds&offset.KindUSDT == 0 || len(q.Match) > 0 {
+	if sites > 0 || q.Kinds&offset.KindUSDT == 0 || len(q.Match) > 0 {
 		return
 	}
-	if why := noUSDT(t); why != "" {
-		a.note("%s: no USDT probes: %s", t.Path(), why)
-	}
+	a.note("%s: no USDT probes: %s", t.Path(), noUSDT(t))
 }
 
-// noUSDT says why a file has no USDT probes; "" if it has a section for them.
+// noUSDT says why a file has no USDT probes.
 func noUSDT(t *offset.Target) string {
 	secs, err := t.File().Sections()
 	switch {
@@ -136,11 +180,11 @@ func noUSDT(t *offset.Target) string {
 	case t.File().Section(".note.stapsdt") == nil:
 		return "it has no .note.stapsdt section; it was built without them"
 	}
-	return ""
+	return "its .note.stapsdt section holds none"
 }
 
 func helpOr(a *app, name string, err error) error {
-	if strings.Contains(err.Error(), "help requested") {
+	if errors.Is(err, flag.ErrHelp) {
 		return runHelp(a, []string{name})
 	}
 	return err

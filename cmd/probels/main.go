@@ -10,11 +10,12 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strings"
 )
 
 func main() {
@@ -53,6 +54,7 @@ func commands() []command {
 	return []command{
 		{"list", "TARGET…", "every probe; the default", runList},
 		{"resolve", "TARGET SPEC…", "names to file offsets", runResolve},
+		{"debuginfo", "TARGET…", "where a file's stripped names are, and every place tried", runDebuginfo},
 		{"completion", "bash|zsh|fish", "a completion script for a shell", runCompletion},
 		{"version", "", "the version of this program", runVersion},
 		{"help", "[COMMAND|json]", "how to use it, or the fields of its JSON", runHelp},
@@ -65,21 +67,20 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 		a.tty = stdout
 	}
 	cmd := commands()[0]
+	if len(args) > 0 && args[0] == "__complete" {
+		return a.finish(runComplete(a, args[1:]))
+	}
 	for i, arg := range args {
-		if arg == "__complete" && i == 0 {
-			return a.finish(runComplete(a, args[1:]))
-		}
-		if len(arg) > 0 && arg[0] == '-' {
-			if arg == "-h" || arg == "-help" || arg == "--help" {
-				return a.finish(runHelp(a, nil))
-			}
-			if arg == "--version" {
-				return a.finish(runVersion(a, nil))
-			}
+		switch {
+		case arg == "-h", arg == "-help", arg == "--help":
+			return a.finish(runHelp(a, nil))
+		case arg == "--version":
+			return a.finish(runVersion(a, nil))
+		case strings.HasPrefix(arg, "-") && arg != "--", takesValue(args, i):
 			continue
 		}
 		if c, ok := findCommand(arg); ok {
-			cmd, args = c, append(append([]string{}, args[:i]...), args[i+1:]...)
+			cmd, args = c, slices.Concat(args[:i], args[i+1:])
 		}
 		break
 	}
@@ -97,9 +98,6 @@ func findCommand(name string) (command, bool) {
 
 // finish writes what is buffered, tells an error, and is the exit status.
 func (a *app) finish(err error) int {
-	if errors.Is(err, errHelp) {
-		err = nil
-	}
 	if ferr := a.out.Flush(); err == nil {
 		err = ferr
 	}

@@ -18,15 +18,14 @@ type plainPrinter struct {
 	data           string
 	last, lastKind string
 	args           []operand.Arg
-	symbols        bool // USDT lines are behind us
 }
 
 func newPlainPrinter(a *app, t *offset.Target, o *options) *plainPrinter {
-	path := quotePath(t.Path())
+	path := quote(t.Path())
 	return &plainPrinter{a: a, o: o, usdt: "usdt:" + path + ":", uprobe: "uprobe:" + path + ":", data: "data:" + path + ":"}
 }
 
-func (p *plainPrinter) begin() {}
+func (p *plainPrinter) flush() { p.a.out.Flush() }
 func (p *plainPrinter) end()   { p.a.out.Flush() }
 
 func (p *plainPrinter) probe(pr offset.Probe) {
@@ -54,12 +53,6 @@ func (p *plainPrinter) probe(pr offset.Probe) {
 		}
 		return
 	}
-	if !p.symbols {
-		// Reading symbols may take a while: what is known is shown.
-		p.symbols = true
-		p.last = ""
-		out.Flush()
-	}
 	prefix := p.uprobe
 	if pr.Kind == offset.KindData {
 		prefix = p.data
@@ -67,13 +60,13 @@ func (p *plainPrinter) probe(pr offset.Probe) {
 	if name := pr.Symbol.Name; name != p.last || prefix != p.lastKind {
 		p.last, p.lastKind = name, prefix
 		out.WriteString(prefix)
-		out.WriteString(quoteName(name))
+		out.WriteString(quote(name))
 		out.WriteByte('\n')
 	}
 }
 
 func spellUSDT(prefix string, s *usdt.Site) string {
-	return prefix + quoteName(s.Provider) + ":" + quoteName(s.Name)
+	return prefix + quote(s.Provider) + ":" + quote(s.Name)
 }
 
 // argType is the type of an argument as far as the note tells: u64, i32, f64,
@@ -109,16 +102,14 @@ func operandText(a *operand.Arg) string {
 //	OFFSET  SIZE  SOURCE  TYPE  PROBE [@VERSION] [remarks]
 type longPrinter struct {
 	a    *app
-	t    *offset.Target
-	o    *options
 	args []operand.Arg
 }
 
-func (p *longPrinter) begin() {}
+func (p *longPrinter) flush() { p.a.out.Flush() }
 func (p *longPrinter) end()   { p.a.out.Flush() }
 
 func (p *longPrinter) probe(pr offset.Probe) {
-	path := quotePath(pr.Path)
+	path := quote(pr.Path)
 	var c []string
 	if pr.Kind == offset.KindUSDT {
 		c = []string{place(&pr), "-", "usdt", "site", spellUSDT("usdt:"+path+":", pr.Site)}
@@ -143,13 +134,15 @@ func (p *longPrinter) probe(pr offset.Probe) {
 		if pr.Kind == offset.KindData {
 			at = hex(s.Addr) + "(address)"
 		}
-		prefix := map[offset.Kind]string{offset.KindFunc: "uprobe:", offset.KindData: "data:"}[pr.Kind]
-		c = []string{at, size, s.Source.String(), offset.TypeName(s.Type), prefix + path + ":" + quoteName(s.Name)}
+		c = []string{at, size, s.Source.String(), offset.TypeName(s.Type), pr.Kind.String() + ":" + path + ":" + quote(s.Name)}
 		if s.Version != "" {
 			c = append(c, strings.TrimPrefix(s.FullName(), s.Name))
 		}
 		if s.File != "" {
 			c = append(c, "("+s.File+")")
+		}
+		if strings.Contains(s.Name, "+") {
+			c = append(c, "not for bpftrace, which takes + for a distance")
 		}
 	}
 	if pr.Err != nil {

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/offset"
 )
 
@@ -49,13 +51,22 @@ func parseQuestions(args []string) ([]question, error) {
 	target := ""
 	for _, arg := range args {
 		s, ok, err := parseSpelled(arg)
+		if target != "" && !strings.Contains(s.path, "/") {
+			ok, err = false, nil // a SPEC: "*:gc__start", or a provider named "data"
+		}
 		switch {
 		case err != nil:
 			return nil, err
 		case ok && s.name == "":
 			target = s.path
 		case ok:
-			out = append(out, question{s.path, s.spec()})
+			paths, err := s.paths()
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range paths {
+				out = append(out, question{p, s.spec()})
+			}
 		case target == "":
 			target = arg
 		default:
@@ -73,7 +84,7 @@ func parseQuestions(args []string) ([]question, error) {
 
 // resolve answers the questions about one file.
 func (a *app) resolve(questions []question, o *options) error {
-	t, err := openTarget(questions[0].path)
+	t, err := a.openTarget(questions[0].path, o)
 	if err != nil {
 		return err
 	}
@@ -85,10 +96,19 @@ func (a *app) resolve(questions []question, o *options) error {
 		}
 	}
 	results, err := t.Resolve(context.Background(), specs...)
-	for i := range results {
-		a.answer(&results[i], o)
+	l := listing{a: a, t: t}
+	for _, e := range parts(err) {
+		l.problem(e)
 	}
-	return err
+	l.moreProblems()
+	for i := range results {
+		r := &results[i]
+		if len(r.Locations) == 0 && errors.Is(err, elfsym.ErrTruncated) {
+			continue // that is why, as far as anybody can tell
+		}
+		a.answer(r, o)
+	}
+	return nil
 }
 
 func (a *app) answer(r *offset.Result, o *options) {

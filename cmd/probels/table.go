@@ -20,6 +20,7 @@ type tablePrinter struct {
 	a     *app
 	t     *offset.Target
 	o     *options
+	q     offset.Query
 	sites []usdt.Site
 	funcs []offset.Probe
 	data  []offset.Probe
@@ -28,7 +29,7 @@ type tablePrinter struct {
 	faint func(string) string
 }
 
-func newTablePrinter(a *app, t *offset.Target, o *options) *tablePrinter {
+func newTablePrinter(a *app, t *offset.Target, o *options, q offset.Query) *tablePrinter {
 	paint := func(code string) func(string) string {
 		return func(s string) string {
 			if !o.colored(a.tty) {
@@ -37,10 +38,10 @@ func newTablePrinter(a *app, t *offset.Target, o *options) *tablePrinter {
 			return "\x1b[" + code + "m" + s + "\x1b[0m"
 		}
 	}
-	return &tablePrinter{a: a, t: t, o: o, bold: paint("1"), faint: paint("2")}
+	return &tablePrinter{a: a, t: t, o: o, q: q, bold: paint("1"), faint: paint("2")}
 }
 
-func (p *tablePrinter) begin() {}
+func (p *tablePrinter) flush() {} // all columns line up
 
 func (p *tablePrinter) probe(pr offset.Probe) {
 	switch pr.Kind {
@@ -55,15 +56,13 @@ func (p *tablePrinter) probe(pr offset.Probe) {
 
 func (p *tablePrinter) end() {
 	fmt.Fprintln(p.a.out, p.identity())
-	probes := usdt.Group(p.sites)
-	asked := p.o.kinds == 0
-	if len(probes) > 0 || asked || p.o.kinds&offset.KindUSDT != 0 {
-		p.usdtTable(probes)
+	if p.q.Kinds&offset.KindUSDT != 0 {
+		p.usdtTable(usdt.Group(p.sites))
 	}
-	if len(p.funcs) > 0 || asked || p.o.kinds&offset.KindFunc != 0 {
+	if p.q.Kinds&offset.KindFunc != 0 {
 		p.symbolTable("Functions", p.funcs)
 	}
-	if len(p.data) > 0 || p.o.kinds&offset.KindData != 0 {
+	if p.q.Kinds&offset.KindData != 0 {
 		p.symbolTable("Variables", p.data)
 	}
 	p.a.out.Flush()
@@ -162,10 +161,8 @@ func (p *tablePrinter) usdtTable(probes []usdt.Probe) {
 		head += p.faint(fmt.Sprintf("  functions (%s) below", thousands(len(p.funcs))))
 	}
 	fmt.Fprintln(out, head)
-	if len(probes) == 0 && len(p.o.match) == 0 {
-		if why := noUSDT(p.t); why != "" {
-			fmt.Fprintf(out, "  %s\n", p.faint("none: "+why))
-		}
+	if len(probes) == 0 && len(p.q.Match) == 0 {
+		fmt.Fprintf(out, "  %s\n", p.faint("none: "+noUSDT(p.t)))
 	}
 	rows := make([][]string, 0, len(probes))
 	for i := range probes {
@@ -234,9 +231,9 @@ func (p *tablePrinter) symbolTable(title string, probes []offset.Probe) {
 	out := p.a.out
 	head := p.bold(fmt.Sprintf("%s (%s)", title, thousands(len(probes))))
 	switch {
-	case len(probes) == 0 && len(p.o.match) == 0 && title == "Functions":
+	case len(probes) == 0 && len(p.q.Match) == 0 && title == "Functions":
 		head += p.faint("  no symbol table names one; its names were stripped")
-	case len(probes) > 50 && len(p.o.match) == 0:
+	case len(probes) > 50 && len(p.q.Match) == 0:
 		head += p.faint(fmt.Sprintf("  narrow with -m '%s'", examplePattern(probes)))
 	}
 	fmt.Fprintln(out, head)

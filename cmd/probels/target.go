@@ -9,17 +9,20 @@ import (
 	"strings"
 
 	"github.com/probels/probels/elfsym"
-	"github.com/probels/probels/internal/glob"
 	"github.com/probels/probels/offset"
 )
 
 // openTarget opens what a person named: a path, or a command in $PATH.
-func openTarget(name string) (*offset.Target, error) {
+func (a *app) openTarget(name string, o *options) (*offset.Target, error) {
 	path, err := findTarget(name)
 	if err != nil {
 		return nil, err
 	}
-	t, err := offset.Open(path, nil)
+	how, err := a.target(o)
+	if err != nil {
+		return nil, err
+	}
+	t, err := offset.Open(path, how)
 	switch {
 	case err == nil:
 		return t, nil
@@ -100,8 +103,14 @@ func scriptHint(name, path string) string {
 	hint := path + ": a script, not an ELF file"
 	if len(words) > 0 {
 		interpreter := words[0]
-		if filepath.Base(interpreter) == "env" && len(words) > 1 {
-			interpreter = words[len(words)-1]
+		if filepath.Base(interpreter) == "env" {
+			// Its own switches and settings ("-S", "NAME=value") come first.
+			for _, w := range words[1:] {
+				if w[0] != '-' && !strings.Contains(w, "=") {
+					interpreter = w
+					break
+				}
+			}
 		}
 		hint += "; " + interpreter + " runs it: probels " + interpreter
 	}
@@ -136,11 +145,9 @@ func expandTargets(args []string) ([]wantedTarget, error) {
 		if s.data {
 			w.kinds |= offset.KindData
 		}
-		paths := []string{s.path}
-		if _, err := os.Stat(s.path); err != nil && glob.Has(s.path) {
-			if paths, err = filepath.Glob(s.path); err != nil || len(paths) == 0 {
-				return nil, usagef("%s: no file matches %s", arg, s.path)
-			}
+		paths, err := s.paths()
+		if err != nil {
+			return nil, err
 		}
 		for _, p := range paths {
 			w.path = p

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 
 	"golang.org/x/term"
 )
@@ -37,6 +38,9 @@ func (a *app) startPager(o *options) func() error {
 	}
 	cmd := exec.Command("/bin/sh", "-c", pager)
 	cmd.Stdout, cmd.Stderr = a.stdout, os.Stderr
+	if _, ok := os.LookupEnv("LESS"); !ok {
+		cmd.Env = append(os.Environ(), "LESS=FRX") // for who sets PAGER=less
+	}
 	pipe, err := cmd.StdinPipe()
 	if err != nil {
 		return nothing
@@ -44,11 +48,15 @@ func (a *app) startPager(o *options) func() error {
 	if err := cmd.Start(); err != nil {
 		return nothing
 	}
+	// Control-C is the pager's: it ends a search there, and must not end us and
+	// leave the pager alone with the terminal.
+	signal.Ignore(os.Interrupt)
 	a.out = bufio.NewWriterSize(untilClosed{pipe}, 64<<10)
 	return func() error {
 		a.out.Flush()
 		pipe.Close()
 		cmd.Wait() // however it ends: the reader has seen enough
+		signal.Reset(os.Interrupt)
 		a.out = bufio.NewWriter(a.stdout)
 		return nil
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"unicode"
@@ -43,16 +42,17 @@ func safe(s string) bool {
 }
 
 // oneLine is an error's text without line breaks.
-func oneLine(err error) string {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		var parts []string
-		for _, e := range joined.Unwrap() {
-			parts = append(parts, e.Error())
-		}
-		return strings.Join(parts, "; ")
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// parts are the errors that were joined.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
 	}
-	return strings.ReplaceAll(err.Error(), "\n", "; ")
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 // thousands writes a number with commas.

@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package inroot
+
+import "syscall"
+
+const openFlags = syscall.O_NONBLOCK

@@ -1,0 +1,135 @@
+package offset
+
+import (
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/probels/probels/debuglink"
+	"github.com/probels/probels/elfsym"
+)
+
+// A companion has names of functions that were stripped from a file. Only
+// addresses are taken from it.
+type companion struct {
+	f      *elfsym.File
+	source elfsym.Source
+	found  *debuglink.Found // nil if it was within the file
+}
+
+func (c *companion) close() error {
+	if c == nil || c.found == nil {
+		return nil
+	}
+	return c.found.Close()
+}
+
+// stripped returns the companion, nil if the file needs none or there is none.
+// It is searched for once, when it is first asked for; a search that was cut
+// short by its context is made again. The error says what is wrong with a
+// companion that is there.
+func (t *Target) stripped(ctx context.Context) (*companion, error) {
+	// A .symtab has all that a debug file's has: GDB and elfutils look no
+	// further either.
+	if t.opts.OwnTables || t.f.Has(elfsym.Symtab) != 0 {
+		return nil, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.searched {
+		return t.companion, nil
+	}
+	c, err := t.findCompanion(ctx)
+	if ctx.Err() != nil {
+		c.close()
+		return nil, ctx.Err()
+	}
+	t.searched, t.companion = true, c
+	return c, err
+}
+
+// findCompanion is the debug file or, as in GDB, .gnu_debugdata if there is
+// none.
+func (t *Target) findCompanion(ctx context.Context) (*companion, error) {
+	found, err := debuglink.Find(ctx, t.f, t.path, t.opts.Debug)
+	switch {
+	case err == nil && found.Symtab:
+		if err := sameAddresses(t.f, found.File); err != nil {
+			found.Close()
+			return t.miniDebug(fmt.Errorf("debug file %s: %w", found.Path, err))
+		}
+		return &companion{found.File, elfsym.DebugFile, found}, nil
+	case err == nil:
+		found.Close()
+		t.debugErr = fmt.Errorf("the debug file %s has no symbol table", found.Path)
+	case errors.Is(err, debuglink.ErrNotFound):
+		t.debugErr = err
+	default:
+		t.debugErr = err
+		return t.miniDebug(err)
+	}
+	return t.miniDebug(nil)
+}
+
+func (t *Target) miniDebug(other error) (*companion, error) {
+	f, err := debuglink.MiniDebug(t.f, t.opts.Debug)
+	switch {
+	case errors.Is(err, debuglink.ErrNoMiniDebug):
+		return nil, other
+	case err != nil:
+		return nil, errors.Join(other, err)
+	}
+	if err := sameAddresses(t.f, f); err != nil {
+		return nil, errors.Join(other, fmt.Errorf(".gnu_debugdata: %w", err))
+	}
+	return &companion{f, elfsym.MiniDebug, nil}, other
+}
+
+// ErrMoved: a file's code is at other addresses than its debug file says.
+var ErrMoved = errors.New("its addresses are not the file's")
+
+// sameAddresses says whether the code has the same addresses in both files. A
+// build-id survives prelink, which moves a library, so it does not prove that.
+func sameAddresses(f, debug *elfsym.File) error {
+	text, debugText := f.Section(".text"), debug.Section(".text")
+	if text != nil && debugText != nil {
+		if text.Addr != debugText.Addr {
+			return fmt.Errorf("%w: .text is at 0x%x, there at 0x%x (prelinked?)", ErrMoved, uint64(text.Addr), uint64(debugText.Addr))
+		}
+		return nil
+	}
+	for _, d := range debug.Segments().All() {
+		if d.Type != elf.PT_LOAD || d.Flags&elf.PF_X == 0 {
+			continue
+		}
+		for _, s := range f.Segments().All() {
+			if s.Type == elf.PT_LOAD && s.Flags&elf.PF_X != 0 && s.Addr == d.Addr {
+				return nil
+			}
+		}
+		return fmt.Errorf("%w: no code is at 0x%x (prelinked?)", ErrMoved, uint64(d.Addr))
+	}
+	return nil
+}
+
+// symbols yields the companion's, marked with where they are from.
+func (c *companion) symbols(yield func(elfsym.Symbol, error) bool) {
+	for s, err := range c.f.Symbols(elfsym.Symtab) {
+		if s.Source = c.source; !yield(s, err) {
+			return
+		}
+	}
+}
+
+// lookup yields the companion's symbols of the names.
+func (c *companion) lookup(names []string) iter.Seq2[elfsym.Symbol, error] {
+	return func(yield func(elfsym.Symbol, error) bool) {
+		for s, err := range c.f.Lookup(elfsym.Symtab, names...) {
+			if s.Source = c.source; !yield(s, err) {
+				return
+			}
+		}
+	}
+}
