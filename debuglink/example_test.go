@@ -38,8 +38,8 @@ func ExampleFind() {
 	}
 	// Output:
 	// probe-pie.debug by debuglink symbols true DWARF true
-	// helper at file offset 0x1440 <nil>
-	// helper at file offset 0x1480 <nil>
+	// helper at file offset 0x1360 <nil>
+	// helper at file offset 0x1390 <nil>
 }
 
 // A search that fails says what it tried.

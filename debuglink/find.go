@@ -273,7 +273,7 @@ func (s *search) verify(ctx context.Context, osf *os.File, info fs.FileInfo, p P
 	if s.self != nil && os.SameFile(s.self, info) {
 		return nil, ErrSameFile
 	}
-	ef, err := elfsym.NewFile(osf, info.Size(), &elfsym.Options{Limits: s.lim.ELF})
+	ef, err := elfsym.NewFile(osf, info.Size(), &elfsym.Options{Limits: s.lim.ELF, Code: s.f})
 	if err != nil {
 		return nil, err
 	}

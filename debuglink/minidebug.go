@@ -48,7 +48,7 @@ func MiniDebug(f *elfsym.File, o *Options) (*elfsym.File, error) {
 	if err != nil {
 		return fail(err)
 	}
-	mini, err := elfsym.NewFile(bytes.NewReader(b), int64(len(b)), &elfsym.Options{Limits: lim.ELF})
+	mini, err := elfsym.NewFile(bytes.NewReader(b), int64(len(b)), &elfsym.Options{Limits: lim.ELF, Code: f})
 	if err != nil {
 		return fail(err)
 	}

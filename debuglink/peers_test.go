@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func askGDB(t *testing.T, gdb, file, dirs string) string {
 	if len(m) == 0 {
 		return ""
 	}
-	return string(m[len(m)-1][1])
+	return filepath.Clean(string(m[len(m)-1][1]))
 }
 
 // askElfutils is the debug file that libdwfl takes, "" for none.

@@ -28,6 +28,7 @@ type File struct {
 	r    io.ReaderAt
 	size uint64
 	lim  Limits
+	code *File // see Options.Code
 	wire.Layout
 
 	hdr  header
@@ -81,6 +82,11 @@ func (l Limits) withDefaults() Limits {
 // Options for Open and NewFile; nil means the defaults.
 type Options struct {
 	Limits Limits
+
+	// Code is the executable or library that a separate debug file was made of:
+	// what the debug file's symbols need of its bytes (the function descriptors
+	// of 64-bit PowerPC) is read there. It must stay open as long.
+	Code *File
 }
 
 // Open opens the named file and reads its ELF header and program headers: one
@@ -154,7 +160,7 @@ func NewFile(r io.ReaderAt, size int64, o *Options) (*File, error) {
 	}
 	f := &File{r: r, size: uint64(size)}
 	if o != nil {
-		f.lim = o.Limits
+		f.lim, f.code = o.Limits, o.Code
 	}
 	f.lim = f.lim.withDefaults()
 	if s, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {

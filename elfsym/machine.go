@@ -58,6 +58,9 @@ func (f *File) readOPD() (*opdTable, error) {
 		return nil, nil
 	}
 	if s := f.Section(".opd"); s != nil {
+		if s.Type == elf.SHT_NOBITS && f.code != nil {
+			return f.code.opd()
+		}
 		if s.Type == elf.SHT_NOBITS {
 			return nil, &FormatError{s.Name, s.Offset, "no bytes: the executable has them", ErrUnsupported}
 		}
@@ -69,6 +72,9 @@ func (f *File) readOPD() (*opdTable, error) {
 		return nil, err
 	}
 	off, ok, err := f.offsetOf(d, dtPPC64OPD)
+	if !ok && err == nil && f.code != nil {
+		return f.code.opd() // a .gnu_debugdata has nothing but symbols
+	}
 	if !ok || err != nil {
 		return nil, err
 	}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -29,12 +31,13 @@ func (a *app) startPager(o *options) func() error {
 	if o.noPager || a.in == nil || !isTerminal(a.in) {
 		return nothing
 	}
-	pager := os.Getenv("PAGER")
-	if pager == "" {
-		if _, err := exec.LookPath("less"); err != nil {
+	pager := cmp.Or(strings.TrimSpace(os.Getenv("PAGER")), "less -FRX")
+	// A shell that does not find its command would swallow the listing. What only
+	// the shell understands is its business.
+	if word := strings.Fields(pager)[0]; !strings.ContainsAny(word, "=$`'\"\\~(){};&|<>") {
+		if _, err := exec.LookPath(word); err != nil {
 			return nothing
 		}
-		pager = "less -FRX"
 	}
 	cmd := exec.Command("/bin/sh", "-c", pager)
 	cmd.Stdout, cmd.Stderr = a.stdout, os.Stderr

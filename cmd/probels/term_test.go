@@ -161,10 +161,16 @@ func TestColor(t *testing.T) {
 // A pager is started only with a terminal at both ends.
 func TestPager(t *testing.T) {
 	path := testbin.Path(t, "amd64/libtestbin.so")
-	pager := filepath.Join(t.TempDir(), "pager")
-	if err := os.WriteFile(pager, []byte("#!/bin/sh\necho paged $LESS\ncat\n"), 0o755); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	script := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
+	pager := script("pager", "echo paged $LESS\nwhile IFS= read -r line; do echo \"$line\"; done\n")
+	impatient := script("impatient", "read -r line\necho enough\n")
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
@@ -194,8 +200,11 @@ func TestPager(t *testing.T) {
 			t.Errorf("%v: %q, %d lines, want %q", c.args, screen[0], len(screen), c.want)
 		}
 	}
-	// One that has seen enough is no error.
-	if screen := onTerminal(t, nil, []string{"PAGER=head -n 1"}, path); strings.Contains(strings.Join(screen, ""), "USDT") {
+	// One that has seen enough is no error, and one that is not there is done without.
+	if screen := onTerminal(t, nil, []string{"PAGER=" + impatient}, path); len(screen) != 1 || screen[0] != "enough" {
+		t.Errorf("%q", screen)
+	}
+	if screen := onTerminal(t, nil, []string{"PAGER=" + dir + "/missing -x"}, path); len(screen) < 20 {
 		t.Errorf("%q", screen)
 	}
 }

@@ -197,7 +197,7 @@ var defaultHTTP = &http.Client{CheckRedirect: func(req *http.Request, via []*htt
 }}
 
 // download reads an answer's body into a file of the cache and verifies it.
-func (r *request) download(s Server, a answer) (f *os.File, err error) {
+func (r *request) download(s Server, a answer) (*os.File, error) {
 	limit := r.c.maxSize()
 	total := a.resp.ContentLength
 	if n, err := strconv.ParseInt(a.resp.Header.Get("X-Debuginfod-Size"), 10, 64); err == nil && total < 0 && n > 0 {
@@ -206,60 +206,52 @@ func (r *request) download(s Server, a answer) (f *os.File, err error) {
 	if total > limit {
 		return nil, fmt.Errorf("%d bytes, %d allowed: %w", total, limit, ErrTooLarge)
 	}
-	if r.cache != nil {
-		if f, err = r.cache.temp(r.hex, r.what); err != nil {
-			r.c.logf("%v; nothing will be kept", err)
-		}
+	f, kept, err := r.temp()
+	if err != nil {
+		return nil, err
 	}
-	kept := f != nil
-	if f == nil {
-		if f, err = os.CreateTemp("", "probels-debuginfod-"); err != nil {
-			return nil, err
-		}
+	a.w.resume()
+	body := &meter{r: a.resp.Body, w: a.w, report: r.c.Progress, at: Progress{s.endpoint(r.hex, r.what), 0, total}}
+	err = body.copyTo(f, limit)
+	body.final()
+	if err == nil {
+		err = checkContent(f, r.id, r.what)
 	}
-	ok := false
-	defer func() {
-		if ok {
-			return
-		}
+	name := ""
+	switch {
+	case err == nil && kept:
+		modTime, _ := http.ParseTime(a.resp.Header.Get("Last-Modified"))
+		name, err = r.cache.commit(f, r.hex, r.what, modTime)
+	case err == nil:
+		os.Remove(f.Name()) // the descriptor keeps it
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
 		f.Close()
 		if kept {
 			r.cache.drop(f, r.hex)
 		} else {
 			os.Remove(f.Name())
 		}
-		f = nil
-	}()
-	a.w.resume()
-	body := &meter{r: a.resp.Body, w: a.w, report: r.c.Progress, at: Progress{s.endpoint(r.hex, r.what), 0, total}}
-	n, err := io.Copy(f, io.LimitReader(body, limit+1))
-	body.final()
-	switch cause := context.Cause(a.w.ctx); {
-	case err != nil && cause != nil:
-		return nil, cause
-	case err != nil && body.err != nil:
-		return nil, fmt.Errorf("%w after %d bytes: %w", errBroken, n, err)
-	case err != nil:
-		return nil, err // the disk's
-	case n > limit:
-		return nil, fmt.Errorf("more than %d bytes: %w", limit, ErrTooLarge)
-	}
-	if err := checkContent(f, r.id, r.what); err != nil {
 		return nil, err
 	}
 	if !kept {
-		os.Remove(f.Name()) // the descriptor keeps it
-		ok = true
 		return f, nil
 	}
-	modTime, _ := http.ParseTime(a.resp.Header.Get("Last-Modified"))
-	name, err := r.cache.commit(f, r.hex, r.what, modTime)
-	if err != nil {
-		return nil, err
-	}
-	ok = true
 	f.Close()
 	return os.Open(name)
+}
+
+// temp makes the file to write to, in the cache if that can be.
+func (r *request) temp() (f *os.File, kept bool, err error) {
+	if r.cache != nil {
+		if f, err = r.cache.temp(r.hex, r.what); err == nil {
+			return f, true, nil
+		}
+		r.c.logf("%v; nothing will be kept", err)
+	}
+	f, err = os.CreateTemp("", "probels-debuginfod-")
+	return f, false, err
 }
 
 // A meter counts what goes through, for the watch and for people.
@@ -286,6 +278,22 @@ func (m *meter) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// copyTo writes the body to a file.
+func (m *meter) copyTo(f *os.File, limit int64) error {
+	n, err := io.Copy(f, io.LimitReader(m, limit+1))
+	switch cause := context.Cause(m.w.ctx); {
+	case err != nil && cause != nil:
+		return cause
+	case err != nil && m.err != nil:
+		return fmt.Errorf("%w after %d bytes: %w", errBroken, n, err)
+	case err != nil:
+		return err // the disk's
+	case n > limit:
+		return fmt.Errorf("more than %d bytes: %w", limit, ErrTooLarge)
+	}
+	return nil
 }
 
 // final reports the end, which the clock may have left out.
