@@ -23,6 +23,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // process.
 const asProbels = "PROBELS_TEST_AS_COMMAND"
 
+// With -race a process would sleep a second at its end.
+const raceOptions = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asProbels) != "" {
 		main()
@@ -46,7 +49,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("F", fixtures)
-			e.Setenv("EMPTY", "")
+			e.Setenv("GORACE", raceOptions)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) { return cond == "root" && os.Geteuid() == 0, nil },

@@ -37,7 +37,7 @@ func onTerminal(t *testing.T, input *os.File, env []string, args ...string) []st
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), append([]string{asProbels + "=1", "TERM=xterm", "NO_COLOR=", "PAGER=cat"}, env...)...)
+	cmd.Env = append(os.Environ(), append([]string{asProbels + "=1", "GORACE=" + raceOptions, "TERM=xterm", "NO_COLOR=", "PAGER=cat"}, env...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
 	if input != nil {
 		cmd.Stdin = input

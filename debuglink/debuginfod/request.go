@@ -115,8 +115,9 @@ func (r *request) ask(ctx context.Context, servers []Server) (*os.File, string, 
 	for range servers {
 		a := <-answers
 		if a.resp == nil {
-			errs[a.i] = a.err
-			r.c.logf("%v", a.err)
+			if errs[a.i] = a.err; f == nil {
+				r.c.logf("%v", a.err)
+			}
 			continue
 		}
 		if f == nil {
