@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/probels/probels/debuglink"
+	"github.com/probels/probels/debuglink/pkghint"
 	"github.com/probels/probels/elfsym"
 )
 
@@ -42,6 +43,7 @@ type debugReport struct {
 	mini    int // functions in .gnu_debugdata, -1 if there is none
 	miniErr error
 	notes   []error
+	hint    *pkghint.Hint // what to install; only where no debug file was found
 }
 
 func (a *app) debuginfo(name string, o *options) error {
@@ -65,6 +67,8 @@ func (a *app) debuginfo(name string, o *options) error {
 	r.companions(search)
 	if r.found != nil {
 		defer r.found.Close()
+	} else if r.hint, err = pkghint.For(context.Background(), f, path, ""); err != nil {
+		r.notes = append(r.notes, err)
 	}
 	if r.alt != nil {
 		defer r.alt.Close()
@@ -152,6 +156,43 @@ func (r *debugReport) print(a *app) {
 	for _, n := range r.notes {
 		row("note", "%v", n)
 	}
+	if r.hint != nil {
+		printHint(a, r.hint)
+	}
+}
+
+// printHint prints what to do as comments, and the commands as they are, so that
+// all of it can be pasted.
+func printHint(a *app, h *pkghint.Hint) {
+	if p := h.Package; p != nil {
+		fmt.Fprintf(a.out, "  %-11s %s\n", "package", clean(p.Name+" "+p.Version))
+	}
+	if len(h.Steps) == 0 {
+		fmt.Fprintf(a.out, "  %-11s %s\n", "install", "nothing is known that would help on "+orUnknown(clean(h.System)))
+		return
+	}
+	fmt.Fprintln(a.out)
+	for _, s := range h.Steps {
+		who := ""
+		if s.Root {
+			who = " (as root)"
+		}
+		or := ""
+		if s.Instead {
+			or = "or, "
+		}
+		fmt.Fprintf(a.out, "# %s%s%s\n", or, clean(s.Why), who)
+		for line := range strings.SplitSeq(s.Command, "\n") {
+			fmt.Fprintln(a.out, clean(line))
+		}
+	}
+}
+
+func orUnknown(system string) string {
+	if system == "" {
+		return "this system"
+	}
+	return system
 }
 
 func orNone(s string) string {
@@ -223,6 +264,24 @@ func (r *debugReport) json() []byte {
 			j.str("dwz", r.alt.Path)
 		}
 		j.close('}')
+	}
+	if h := r.hint; h != nil {
+		if h.Package != nil {
+			j.open("package", '{')
+			j.str("name", h.Package.Name)
+			j.strNonEmpty("version", h.Package.Version)
+			j.close('}')
+		}
+		j.open("install", '[')
+		for _, s := range h.Steps {
+			j.element()
+			j.str("why", s.Why)
+			j.str("command", s.Command)
+			j.bool("root", s.Root)
+			j.bool("instead", s.Instead)
+			j.close('}')
+		}
+		j.close(']')
 	}
 	if len(r.notes) > 0 {
 		var notes []string

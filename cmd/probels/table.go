@@ -78,15 +78,33 @@ func (p *tablePrinter) identity() string {
 	if id := p.t.BuildID(); len(id) > 8 {
 		parts = append(parts, "build-id "+id[:8]+"…")
 	}
-	names := f.Has(elfsym.Symtab | elfsym.Dynsym).Strings()
-	for i := range names {
-		names[i] = "." + names[i]
-	}
-	if len(names) == 0 {
-		names = []string{"none"}
-	}
-	parts = append(parts, "names: "+strings.Join(names, " + "))
+	parts = append(parts, "names: "+p.sources())
 	return p.bold(clean(p.t.Path())) + "  " + strings.Join(parts, " · ")
+}
+
+// sources says where the file's names are: in which of its tables, and where
+// else if some of those listed came from there.
+func (p *tablePrinter) sources() string {
+	from := p.t.File().Has(elfsym.Symtab | elfsym.Dynsym)
+	for i := range p.funcs {
+		from |= p.funcs[i].Symbol.Source
+	}
+	var out []string
+	for _, s := range []struct {
+		source elfsym.Source
+		name   string
+	}{
+		{elfsym.Symtab, ".symtab"}, {elfsym.Dynsym, ".dynsym"},
+		{elfsym.DebugFile, "debug file"}, {elfsym.MiniDebug, ".gnu_debugdata"},
+	} {
+		if from&s.source != 0 {
+			out = append(out, s.name)
+		}
+	}
+	if out == nil {
+		return "none"
+	}
+	return strings.Join(out, " + ")
 }
 
 func fileKind(f *elfsym.File) string {
