@@ -141,8 +141,11 @@ func (p *longPrinter) probe(pr offset.Probe) {
 		if s.File != "" {
 			c = append(c, "("+s.File+")")
 		}
+		// Both seen with bpftrace 0.17.
 		if strings.Contains(s.Name, "+") {
 			c = append(c, "not for bpftrace, which takes + for a distance")
+		} else if pr.Kind == offset.KindFunc && (s.Size == 0 || s.SizeInferred) {
+			c = append(c, "not for bpftrace, which wants a size")
 		}
 	}
 	if pr.Err != nil {
