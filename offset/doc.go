@@ -33,7 +33,8 @@
 // It makes no difference whether the file is position independent, which linker
 // wrote it, or whether it has section headers. Only the headers of the file that
 // is executed are right: those of a separate debug file lead elsewhere, so [Open]
-// refuses such a file with [ErrDebugOnly], as it refuses object files and core
+// refuses such a file with [ErrDebugOnly] and names its executable if that is to
+// be found, as it refuses object files and core
 // dumps with [ErrNotExecutable].
 //
 // An address is refused, and has no offset, where no segment covers it, where
@@ -70,6 +71,14 @@
 // a second, local entry that calls from within the file go to (ELFv2), and that
 // is where its location is, since every call comes by it. A distance ("f+0x10")
 // counts from the symbol's address even there, as in a disassembly.
+//
+// A file without .symtab was stripped. Its statics are in its separate debug
+// file, or in .gnu_debugdata (package debuglink finds and verifies both); they
+// join the listing with a source of their own. Only addresses are taken from
+// there, and only if the code proves to be at the same ones: prelink moves a
+// library and leaves its build-id. A name that the file's own tables have is not
+// looked for in the debug file. Options.OwnTables leaves all of that out, and
+// nothing is fetched over a network unless Options.Debug has a Fetcher.
 //
 // USDT probes come from .note.stapsdt. A probe has one site for each place in the
 // code that the compiler made of it, every one with an offset, and perhaps
