@@ -23,11 +23,7 @@ import (
 // Control characters and bytes that are no UTF-8 become \xNN, which bpftrace does
 // not know; unquote does, so that every line names what it stands for.
 func quote(s string) string {
-	plain := s != ""
-	for i := 0; plain && i < len(s); i++ {
-		plain = plainBytes[s[i]]
-	}
-	if plain {
+	if s != "" && isPlain(s) {
 		return s
 	}
 	b := make([]byte, 0, len(s)+8)
@@ -71,11 +67,28 @@ func unquote(s string) string {
 	return string(b)
 }
 
-// plainBytes need no quotes: a table, since a listing asks for each byte of a
-// million names.
-var plainBytes = func() (t [256]bool) {
+// isPlain reports whether no byte needs quotes. A listing asks for each byte of
+// a million names, so eight are looked up for one branch.
+func isPlain(s string) bool {
+	t := &needsQuotes
+	for ; len(s) >= 8; s = s[8:] {
+		if t[s[0]]|t[s[1]]|t[s[2]]|t[s[3]]|t[s[4]]|t[s[5]]|t[s[6]]|t[s[7]] != 0 {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if t[s[i]] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+var needsQuotes = func() (t [256]uint8) {
 	for c := range t {
-		t[c] = '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || strings.IndexByte("_.-/[]*#", byte(c)) >= 0
+		if !('0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || strings.IndexByte("_.-/[]*#", byte(c)) >= 0) {
+			t[c] = 1
+		}
 	}
 	return t
 }()
