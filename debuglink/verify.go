@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"path"
 
 	"github.com/probels/probels/elfsym"
 )
@@ -59,8 +58,10 @@ func (s *search) checkDebug(ctx context.Context, c *candidate) error {
 			return wrongID(got, want)
 		}
 		// Debian's libjvm.so has a CRC of another state of its debug file and
-		// the right build-id: the build-id outranks the CRC.
-		if link != nil && s.o != nil && s.o.CheckCRC && (linked || path.Base(c.place.Path) == link.Name) {
+		// the right build-id: the build-id outranks the CRC. The name may differ
+		// too (libjvm.debuginfo is installed by its build-id), so it is no
+		// reason not to look.
+		if link != nil && s.o != nil && s.o.CheckCRC {
 			if err := s.checkCRC(ctx, c, link); err != nil {
 				c.Warnings = append(c.Warnings, fmt.Errorf("the build-id matches, .gnu_debuglink does not: %w", err))
 			}

@@ -60,6 +60,7 @@ func (a *app) debuginfo(name string, o *options) error {
 	if err != nil {
 		return err
 	}
+	search.CheckCRC = true // it changes no answer, and people ask why a debugger complains
 	r := &debugReport{path: path, f: f, mini: -1}
 	if r.link, err = debuglink.ReadLink(f); err != nil {
 		r.notes = append(r.notes, err)

@@ -40,19 +40,19 @@ func pack(t testing.TB, data []byte, cfg xz.WriterConfig) []byte {
 // samples are texts, noise, and what compresses to nearly nothing.
 func samples() [][]byte {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	noise := make([]byte, 300_000)
+	noise := make([]byte, 70_000)
 	for i := range noise {
 		noise[i] = byte(rnd.Uint32())
 	}
 	return [][]byte{
-		nil, {0}, []byte("hello"), []byte(strings.Repeat("symbol table ", 20_000)),
-		noise, make([]byte, 3<<19), append(bytes.Repeat([]byte("ab"), 70_000), noise...),
+		nil, {0}, []byte("hello"), []byte(strings.Repeat("symbol table ", 3_000)),
+		noise, make([]byte, 400_000), append(bytes.Repeat([]byte("ab"), 30_000), noise...),
 	}
 }
 
 func TestDecode(t *testing.T) {
 	for i, data := range samples() {
-		for _, cfg := range []xz.WriterConfig{{}, {CheckSum: xz.CRC32}, {CheckSum: xz.SHA256}, {NoCheckSum: true}, {BlockSize: 40_000}} {
+		for _, cfg := range []xz.WriterConfig{{DictCap: 1 << 20}, {CheckSum: xz.CRC32, DictCap: 1 << 16}, {CheckSum: xz.SHA256, DictCap: 1 << 16}, {NoCheckSum: true, DictCap: 1 << 16}, {BlockSize: 40_000, DictCap: 1 << 16}} {
 			b := pack(t, data, cfg)
 			before := bytes.Clone(b)
 			got, err := Decode(b, wide)
@@ -109,7 +109,7 @@ func run(in []byte, tool string, args ...string) ([]byte, error) {
 // a tool: a reserved check, say.)
 func TestDamaged(t *testing.T) {
 	data := []byte(strings.Repeat("some text, ", 50))
-	b := pack(t, data, xz.WriterConfig{})
+	b := pack(t, data, xz.WriterConfig{DictCap: 1 << 16})
 	for i := range b {
 		for _, bit := range []byte{1, 0x80, 0xff} {
 			c := bytes.Clone(b)
@@ -241,6 +241,41 @@ func FuzzDecode(f *testing.F) {
 			if err != nil || !bytes.Equal(other, out) {
 				t.Fatalf("the library's reader says %d bytes, %v; want %d", len(other), err, len(out))
 			}
+		}
+	})
+}
+
+// FuzzChunks puts any LZMA2 data into a container that is right, so that what
+// comes behind all the checksums is reached.
+func FuzzChunks(f *testing.F) {
+	for _, data := range samples() {
+		if len(data) < 100_000 {
+			blocks, _, err := scan(pack(f, data, xz.WriterConfig{DictCap: 1 << 16}), wide)
+			if err != nil {
+				f.Fatal(err)
+			}
+			for _, b := range blocks {
+				f.Add(b.data, byte(10))
+			}
+		}
+	}
+	f.Add([]byte{0xff, 0xff, 0xff, 0, 5, 0x5d, 0, 0, 0, 0, 0, 0, 0}, byte(40))
+	lim := Limits{Output: 1 << 20, Dictionary: 1 << 20}
+	f.Fuzz(func(t *testing.T, chunks []byte, dict byte) {
+		s := &scanner{b: chunks}
+		size, err := s.chunks(lim, 0)
+		if err != nil {
+			return
+		}
+		b := bomb(dict, chunks[:s.pos], size)
+		if n, err := Size(b, lim); err == nil && n != size {
+			t.Fatalf("%d bytes, %d chunks' bytes", n, size)
+		} else if err != nil && dict <= 40 {
+			t.Fatal(err)
+		}
+		out, err := Decode(b, lim)
+		if err == nil && uint64(len(out)) != size || err != nil && out != nil {
+			t.Fatalf("%d bytes of %d, %v", len(out), size, err)
 		}
 	})
 }
