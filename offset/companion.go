@@ -11,26 +11,30 @@ import (
 	"github.com/probels/probels/elfsym"
 )
 
-// A companion has names of functions that were stripped from a file. Only
-// addresses are taken from it.
+// A companion has names of functions that were stripped from a file's .symtab.
+// Only addresses are taken from it.
 type companion struct {
 	f      *elfsym.File
-	source elfsym.Source
+	table  elfsym.Source    // of f
+	source elfsym.Source    // what its symbols are marked with
 	found  *debuglink.Found // nil if it was within the file
 }
 
-func (c *companion) close() error {
-	if c == nil || c.found == nil {
-		return nil
+func closeAll(cs []companion) error {
+	var errs []error
+	for _, c := range cs {
+		if c.found != nil {
+			errs = append(errs, c.found.Close())
+		}
 	}
-	return c.found.Close()
+	return errors.Join(errs...)
 }
 
-// stripped returns the companion, nil if the file needs none or there is none.
-// It is searched for once, when it is first asked for; a search that was cut
-// short by its context is made again. The error says what is wrong with a
+// stripped returns the companions, none if the file needs none or there is none.
+// They are searched for once, when they are first asked for; a search that was
+// cut short by its context is made again. The error says what is wrong with a
 // companion that is there.
-func (t *Target) stripped(ctx context.Context) (*companion, error) {
+func (t *Target) stripped(ctx context.Context) ([]companion, error) {
 	// A .symtab has all that a debug file's has: GDB and elfutils look no
 	// further either.
 	if t.opts.OwnTables || t.f.Has(elfsym.Symtab) != 0 {
@@ -39,20 +43,19 @@ func (t *Target) stripped(ctx context.Context) (*companion, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.searched {
-		return t.companion, nil
+		return t.companions, nil
 	}
-	c, err := t.findCompanion(ctx)
+	found, err := t.debugFile(ctx)
 	if ctx.Err() != nil {
-		c.close()
+		closeAll(found)
 		return nil, ctx.Err()
 	}
-	t.searched, t.companion = true, c
-	return c, err
+	t.searched, t.companions = true, found
+	return found, err
 }
 
-// findCompanion is the debug file or, as in GDB, .gnu_debugdata if there is
-// none.
-func (t *Target) findCompanion(ctx context.Context) (*companion, error) {
+// debugFile is the debug file or, as in GDB, .gnu_debugdata if there is none.
+func (t *Target) debugFile(ctx context.Context) ([]companion, error) {
 	found, err := debuglink.Find(ctx, t.f, t.path, t.opts.Debug)
 	switch {
 	case err == nil && found.Symtab:
@@ -60,20 +63,16 @@ func (t *Target) findCompanion(ctx context.Context) (*companion, error) {
 			found.Close()
 			return t.miniDebug(fmt.Errorf("debug file %s: %w", found.Path, err))
 		}
-		return &companion{found.File, elfsym.DebugFile, found}, nil
+		return []companion{{found.File, elfsym.Symtab, elfsym.DebugFile, found}}, nil
 	case err == nil:
-		found.Close()
-		t.debugErr = fmt.Errorf("the debug file %s has no symbol table", found.Path)
-	case errors.Is(err, debuglink.ErrNotFound):
-		t.debugErr = err
-	default:
-		t.debugErr = err
+		found.Close() // it has DWARF, and no symbol table
+	case !errors.Is(err, debuglink.ErrNotFound):
 		return t.miniDebug(err)
 	}
 	return t.miniDebug(nil)
 }
 
-func (t *Target) miniDebug(other error) (*companion, error) {
+func (t *Target) miniDebug(other error) ([]companion, error) {
 	f, err := debuglink.MiniDebug(t.f, t.opts.Debug)
 	switch {
 	case errors.Is(err, debuglink.ErrNoMiniDebug):
@@ -84,7 +83,7 @@ func (t *Target) miniDebug(other error) (*companion, error) {
 	if err := sameAddresses(t.f, f); err != nil {
 		return nil, errors.Join(other, fmt.Errorf(".gnu_debugdata: %w", err))
 	}
-	return &companion{f, elfsym.MiniDebug, nil}, other
+	return []companion{{f, elfsym.Symtab, elfsym.MiniDebug, nil}}, other
 }
 
 // ErrMoved: a file's code is at other addresses than its debug file says.
@@ -116,7 +115,7 @@ func sameAddresses(f, debug *elfsym.File) error {
 
 // symbols yields the companion's, marked with where they are from.
 func (c *companion) symbols(yield func(elfsym.Symbol, error) bool) {
-	for s, err := range c.f.Symbols(elfsym.Symtab) {
+	for s, err := range c.f.Symbols(c.table) {
 		if s.Source = c.source; !yield(s, err) {
 			return
 		}
@@ -126,7 +125,7 @@ func (c *companion) symbols(yield func(elfsym.Symbol, error) bool) {
 // lookup yields the companion's symbols of the names.
 func (c *companion) lookup(names []string) iter.Seq2[elfsym.Symbol, error] {
 	return func(yield func(elfsym.Symbol, error) bool) {
-		for s, err := range c.f.Lookup(elfsym.Symtab, names...) {
+		for s, err := range c.f.Lookup(c.table, names...) {
 			if s.Source = c.source; !yield(s, err) {
 				return
 			}

@@ -180,31 +180,30 @@ func (t *Target) symbolProbe(kind Kind, s *elfsym.Symbol) Probe {
 // table gathers the symbols of one kind that match, from all sources. Errors go
 // to report; ok is false if that wants no more.
 func (t *Target) table(ctx context.Context, kind Kind, m *matcher, report func(error) bool) (table *elfsym.Table, ok bool) {
-	companion, err := t.stripped(ctx)
+	companions, err := t.stripped(ctx)
 	if err != nil && !report(err) {
 		return nil, false
 	}
-	all := t.f.Symbols(elfsym.Symtab | elfsym.Dynsym)
+	sources := []iter.Seq2[elfsym.Symbol, error]{t.f.Symbols(elfsym.Symtab | elfsym.Dynsym)}
+	for _, c := range companions {
+		sources = append(sources, c.symbols)
+	}
 	n := 0
 	ok = true
 	table = elfsym.NewTable(func(yield func(elfsym.Symbol) bool) {
-		each := func(s elfsym.Symbol, err error) bool {
-			if n++; n%4096 == 0 && ctx.Err() != nil {
-				return false
+		for _, source := range sources {
+			for s, err := range source {
+				if n++; n%4096 == 0 && ctx.Err() != nil {
+					return
+				}
+				if err != nil {
+					if ok = report(err); !ok {
+						return
+					}
+				} else if t.listed(kind, &s) && m.symbol(s.Name) && !yield(s) {
+					return
+				}
 			}
-			if err != nil {
-				ok = report(err)
-				return ok
-			}
-			return !t.listed(kind, &s) || !m.symbol(s.Name) || yield(s)
-		}
-		stopped := false
-		all(func(s elfsym.Symbol, err error) bool {
-			stopped = !each(s, err)
-			return !stopped
-		})
-		if companion != nil && !stopped {
-			companion.symbols(each)
 		}
 	})
 	return table, ok

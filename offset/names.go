@@ -27,13 +27,24 @@ func (r *resolution) names() {
 	if len(missing) == 0 {
 		return
 	}
-	c, err := r.t.stripped(r.ctx)
+	companions, err := r.t.stripped(r.ctx)
 	if err != nil {
 		r.problem(err)
 	}
-	if c != nil {
-		r.namesFrom(missing, c.lookup)
+	if len(companions) == 0 {
+		return
 	}
+	r.namesFrom(missing, func(names []string) iter.Seq2[elfsym.Symbol, error] {
+		return func(yield func(elfsym.Symbol, error) bool) {
+			for _, c := range companions {
+				for s, err := range c.lookup(names) {
+					if !yield(s, err) {
+						return
+					}
+				}
+			}
+		}
+	})
 }
 
 // functions are the names of functions that a spec can be read as.

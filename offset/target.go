@@ -49,10 +49,9 @@ type Target struct {
 	owned   bool
 	opts    Options
 
-	mu        sync.Mutex // guards what follows
-	searched  bool
-	companion *companion // nil if there is none
-	debugErr  error      // why there is no debug file
+	mu         sync.Mutex // guards what follows
+	searched   bool
+	companions []companion
 }
 
 // Open opens the file at path, symlinks resolved: the path that locations carry
@@ -139,10 +138,10 @@ func (t *Target) debugOnly() error {
 // handed out stays valid.
 func (t *Target) Close() error {
 	t.mu.Lock()
-	c := t.companion
-	t.companion, t.searched = nil, true
+	found := t.companions
+	t.companions, t.searched = nil, true
 	t.mu.Unlock()
-	err := c.close()
+	err := closeAll(found)
 	if t.owned {
 		err = errors.Join(err, t.f.Close())
 	}
