@@ -74,6 +74,10 @@ func (f *File) readGoInfo() goInfo {
 }
 
 func (f *File) searchGoInfo(off, size uint64) goInfo {
+	// It is the address that is a multiple of 16 bytes, and with it the offset;
+	// a segment can begin anywhere.
+	r := off % buildInfoAlign
+	off, size = off-r, size+r
 	buf := make([]byte, min(size, windowSize))
 	for ; size >= buildInfoHeader; off, size = off+uint64(len(buf)), size-uint64(len(buf)) {
 		buf = buf[:min(size, windowSize)]

@@ -46,6 +46,7 @@ type File struct {
 	notes    func() []noteArea
 	buildID  func() []byte
 	goInfo   func() goInfo
+	goFuncs  func() (*GoFuncTable, error)
 }
 
 // Limits bound what one file may cost. The zero value of a field means its
@@ -181,6 +182,7 @@ func NewFile(r io.ReaderAt, size int64, o *Options) (*File, error) {
 	f.notes = sync.OnceValue(f.findNotes)
 	f.buildID = sync.OnceValue(f.readBuildID)
 	f.goInfo = sync.OnceValue(f.readGoInfo)
+	f.goFuncs = sync.OnceValues(f.findGoTable)
 	return f, nil
 }
 

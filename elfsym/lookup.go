@@ -93,6 +93,13 @@ func (f *File) lookup(src Source, names []string, yield func(Symbol, error) bool
 			return
 		}
 	}
+	if src&GoTable != 0 {
+		full := make([]string, len(want))
+		for i := range want {
+			full[i] = want[i].full
+		}
+		f.goSymbols(GoTable, full, yield)
+	}
 }
 
 // A peeker reads a few bytes at a time into one buffer. What is given to an

@@ -17,12 +17,14 @@ const (
 	// symbols of several.
 	DebugFile // the .symtab of a separate debug file
 	MiniDebug // the .symtab within .gnu_debugdata
+
+	GoTable // Go's table of functions, which no strip removes; see File.GoFuncs
 )
 
 // ownTables is how many of the sources are tables of one file: the first ones.
 const ownTables = 2
 
-var sourceNames = [...]string{"symtab", "dynsym", "debugfile", "minidebug"}
+var sourceNames = [...]string{"symtab", "dynsym", "debugfile", "minidebug", "gopclntab"}
 
 // Strings are the names of the sources in the set, as JSON output has them.
 func (s Source) Strings() []string {
@@ -181,6 +183,9 @@ func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
 				return
 			}
 		}
+		if src&GoTable != 0 {
+			f.goSymbols(GoTable, nil, yield)
+		}
 	}
 }
 
@@ -194,6 +199,11 @@ func (f *File) Has(src Source) Source {
 		}
 		if t, _ := f.tables[i](); t != nil && t.n > 1 {
 			has |= 1 << i
+		}
+	}
+	if src&GoTable != 0 {
+		if t, _ := f.GoFuncs(); t != nil {
+			has |= GoTable
 		}
 	}
 	return has

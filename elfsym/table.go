@@ -293,7 +293,7 @@ func (t *Table) InferSizes(f *File) {
 // is 0 or that of its PLT entry, a thread-local variable's is an offset, a
 // common's an alignment, and an absolute one's can be any number.
 func (s *Symbol) placed() bool {
-	return s.Section > 0 && s.Type != elf.STT_TLS
+	return (s.Section > 0 || s.Section == SectionUnknown) && s.Type != elf.STT_TLS
 }
 
 // codeEnd is the end of the section that a symbol is in or, where there are no

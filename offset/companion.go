@@ -50,6 +50,11 @@ func (t *Target) stripped(ctx context.Context) ([]companion, error) {
 		closeAll(found)
 		return nil, ctx.Err()
 	}
+	// Go's own table spells some names otherwise than a symbol table does, so
+	// it is asked only where there is none.
+	if len(found) == 0 && t.f.Has(elfsym.GoTable) != 0 {
+		found = append(found, companion{t.f, elfsym.GoTable, elfsym.GoTable, nil})
+	}
 	t.searched, t.companions = true, found
 	return found, err
 }

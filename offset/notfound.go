@@ -187,7 +187,7 @@ func (r *resolution) otherVersions(name, version string) string {
 func (r *resolution) searched() []string {
 	var out []string
 	counts := map[elfsym.Source]int{}
-	sources := []elfsym.Source{elfsym.Symtab, elfsym.Dynsym, elfsym.DebugFile, elfsym.MiniDebug}
+	sources := []elfsym.Source{elfsym.Symtab, elfsym.Dynsym, elfsym.DebugFile, elfsym.MiniDebug, elfsym.GoTable}
 	for s := range r.allFunctions().All() {
 		for _, src := range sources {
 			if s.Source&src != 0 {
@@ -197,9 +197,9 @@ func (r *resolution) searched() []string {
 	}
 	for _, src := range sources {
 		switch {
-		case counts[src] > 0 || r.t.f.Has(src) != 0:
+		case counts[src] > 0 || src&(elfsym.Symtab|elfsym.Dynsym) != 0 && r.t.f.Has(src) != 0:
 			out = append(out, fmt.Sprintf("%v (%d functions)", src, counts[src]))
-		case src != elfsym.MiniDebug && !(src == elfsym.DebugFile && (r.t.opts.OwnTables || r.t.f.Has(elfsym.Symtab) != 0)):
+		case src != elfsym.MiniDebug && src != elfsym.GoTable && !(src == elfsym.DebugFile && (r.t.opts.OwnTables || r.t.f.Has(elfsym.Symtab) != 0)):
 			out = append(out, fmt.Sprintf("%v (none)", src))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/offset"
 	"github.com/probels/probels/usdt"
 	"github.com/probels/probels/usdt/operand"
@@ -144,8 +145,10 @@ func (p *longPrinter) probe(pr offset.Probe) {
 		// Both seen with bpftrace 0.17.
 		if strings.Contains(s.Name, "+") {
 			c = append(c, "not for bpftrace, which takes + for a distance")
-		} else if pr.Kind == offset.KindFunc && (s.Size == 0 || s.SizeInferred) {
+		} else if pr.Kind == offset.KindFunc && (s.Size == 0 || s.SizeInferred && s.Source != elfsym.GoTable) {
 			c = append(c, "not for bpftrace, which wants a size")
+		} else if s.Source&^(elfsym.MiniDebug|elfsym.GoTable) == 0 {
+			c = append(c, "not for bpftrace, which does not read this table")
 		}
 	}
 	if pr.Err != nil {

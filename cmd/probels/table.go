@@ -95,7 +95,7 @@ func (p *tablePrinter) sources() string {
 		name   string
 	}{
 		{elfsym.Symtab, ".symtab"}, {elfsym.Dynsym, ".dynsym"},
-		{elfsym.DebugFile, "debug file"}, {elfsym.MiniDebug, ".gnu_debugdata"},
+		{elfsym.DebugFile, "debug file"}, {elfsym.MiniDebug, ".gnu_debugdata"}, {elfsym.GoTable, "Go's own table"},
 	} {
 		if from&s.source != 0 {
 			out = append(out, s.name)
