@@ -59,7 +59,8 @@ func TestGoTableRuntime(t *testing.T) {
 			continue
 		}
 		n++
-		if fn.Size == 0 || strings.HasPrefix(fn.Name, "go:") {
+		// The race detector's C++ is in the table too, but in the runtime's index only by the page.
+		if fn.Size == 0 || strings.HasPrefix(fn.Name, "go:") || strings.HasPrefix(fn.Name, "_Z") {
 			continue
 		}
 		pc := uintptr(fn.Addr) + bias
@@ -195,7 +196,7 @@ func TestGoTableReads(t *testing.T) {
 	c.reads, c.bytes = nil, 0
 	main := mustDrain(t, tab.Lookup("runtime.main"))[0]
 	c.reads, c.bytes = nil, 0
-	if _, err := tab.Frames(main.Addr + 100); err != nil || c.bytes > 600<<10 || len(c.reads) > 100 {
+	if _, err := tab.Frames(main.Addr + 100); err != nil || c.bytes > 600<<10 || len(c.reads) > 200 { // with -race there is more of everything
 		t.Errorf("%d bytes in %d reads for the first frames, %v", c.bytes, len(c.reads), err)
 	}
 	c.reads, c.bytes = nil, 0
