@@ -52,8 +52,12 @@ func (t *Target) stripped(ctx context.Context) ([]companion, error) {
 	}
 	// Go's own table spells some names otherwise than a symbol table does, so
 	// it is asked only where there is none.
-	if len(found) == 0 && t.f.Has(elfsym.GoTable) != 0 {
-		found = append(found, companion{t.f, elfsym.GoTable, elfsym.GoTable, nil})
+	if len(found) == 0 {
+		table, goErr := t.f.GoFuncs()
+		if table != nil {
+			found = append(found, companion{t.f, elfsym.GoTable, elfsym.GoTable, nil})
+		}
+		err = errors.Join(err, goErr)
 	}
 	t.searched, t.companions = true, found
 	return found, err
