@@ -126,7 +126,7 @@ func ParseURLs(s string) ([]Server, error) {
 		case u.Host == "":
 			return nil, fmt.Errorf("%q: no host", word)
 		}
-		u.RawQuery, u.Fragment, u.RawFragment = "", "", ""
+		u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = "", false, "", ""
 		server := Server{strings.TrimRight(u.String(), "/"), policy}
 		if !slices.ContainsFunc(out, func(s Server) bool { return s.URL == server.URL }) {
 			out = append(out, server)
