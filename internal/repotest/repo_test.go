@@ -112,6 +112,20 @@ func TestPackageComments(t *testing.T) {
 	}
 }
 
+// What may load programs into the kernel, or is made of its instructions.
+var ebpfUsers = []string{"/offset/attach", "/usdt/usdtbpf", "/internal/bpfrun", "/examples"}
+
+func TestEBPFUsers(t *testing.T) {
+	for _, p := range goList(t, "linux/amd64", "./...") {
+		allowed := slices.ContainsFunc(ebpfUsers, func(prefix string) bool {
+			return p.ImportPath == module+prefix || strings.HasPrefix(p.ImportPath, module+prefix+"/")
+		})
+		if slices.ContainsFunc(p.Deps, func(d string) bool { return strings.HasPrefix(d, "github.com/cilium/ebpf") }) && !allowed {
+			t.Errorf("%s depends on cilium/ebpf", p.ImportPath)
+		}
+	}
+}
+
 // Who only reads files does not pay for loading programs into the kernel, nor
 // for the network.
 func TestDependencies(t *testing.T) {
