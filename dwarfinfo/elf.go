@@ -1,0 +1,114 @@
+package dwarfinfo
+
+import (
+	"bytes"
+	"cmp"
+	"debug/elf"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/probels/probels/elfsym"
+)
+
+// FromELF makes what New needs of an ELF file: a program with DWARF in it, or
+// its separate debug file. f must stay open as long as the Data is used. Sup and
+// Split are the caller's to fill in.
+func FromELF(f *elfsym.File) (Sections, Config) {
+	return &elfSections{f: f, open: make(map[string]*elfSection)}, Config{
+		Machine: f.Machine(), Class: f.Class(), ByteOrder: f.ByteOrder(), Code: codeOf(f),
+	}
+}
+
+// codeOf tells the addresses of executable sections, which a debug file still
+// has headers of, or segments in a file without sections.
+func codeOf(f *elfsym.File) func(elfsym.Addr) bool {
+	type part struct{ low, high elfsym.Addr }
+	find := sync.OnceValue(func() []part {
+		var all []part
+		secs, _ := f.Sections() // a table that cannot be read leaves the segments
+		for i := range secs {
+			s := &secs[i]
+			if s.Flags&(elf.SHF_ALLOC|elf.SHF_EXECINSTR) == elf.SHF_ALLOC|elf.SHF_EXECINSTR && s.Size > 0 && s.Addr+elfsym.Addr(s.Size) > s.Addr {
+				all = append(all, part{s.Addr, s.Addr + elfsym.Addr(s.Size)})
+			}
+		}
+		slices.SortFunc(all, func(a, b part) int { return cmp.Compare(a.low, b.low) })
+		return all
+	})
+	return func(a elfsym.Addr) bool {
+		all := find()
+		if len(all) == 0 {
+			return a != 0
+		}
+		i, found := slices.BinarySearchFunc(all, a, func(p part, a elfsym.Addr) int { return cmp.Compare(p.low, a) })
+		if found {
+			return true
+		}
+		return i > 0 && a < all[i-1].high
+	}
+}
+
+// elfSections are the sections of an ELF file.
+type elfSections struct {
+	f *elfsym.File
+
+	mu   sync.Mutex // protects what follows
+	open map[string]*elfSection
+}
+
+// An elfSection reads where it can and inflates where it must.
+type elfSection struct {
+	io.ReaderAt
+	size int64
+}
+
+func (s *elfSection) Size() int64 { return s.size }
+
+// Section implements Sections. A compressed section is under its usual name,
+// even if the file calls it .zdebug_….
+func (s *elfSections) Section(name string) (Section, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sec := s.open[name]; sec != nil {
+		return sec, nil
+	}
+	h := s.f.Section(name)
+	if rest, ok := strings.CutPrefix(name, ".debug_"); ok && (h == nil || h.Type == elf.SHT_NOBITS) {
+		if z := s.f.Section(".zdebug_" + rest); z != nil {
+			h = z
+		}
+	}
+	if h == nil || h.Type == elf.SHT_NOBITS {
+		if _, err := s.f.Sections(); err != nil {
+			return nil, err
+		}
+		return nil, nil
+	}
+	z, err := s.f.Compression(h)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.f.SectionReader(h)
+	if err != nil {
+		return nil, err
+	}
+	sec := &elfSection{raw, int64(h.Size)}
+	if z.Type != 0 {
+		sec = &elfSection{&inflated{load: sync.OnceValues(func() ([]byte, error) { return s.f.Data(h) })}, int64(min(z.Size, 1<<62))}
+	}
+	s.open[name] = sec
+	return sec, nil
+}
+
+// inflated is a compressed section that is inflated when first read.
+type inflated struct{ load func() ([]byte, error) }
+
+func (s *inflated) ReadAt(p []byte, off int64) (int, error) {
+	b, err := s.load()
+	if err != nil {
+		return 0, err
+	}
+	return bytes.NewReader(b).ReadAt(p, off)
+}

@@ -1,0 +1,208 @@
+package dwarfinfo
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/probels/probels/internal/die"
+)
+
+// Funcs are all functions that have code, by unit and then as they stand in it.
+// Several units are walked at once, and the order is the same each time. An
+// error is about one unit, or the end of .debug_info; the rest follows.
+func (d *Data) Funcs() iter.Seq2[*Func, error] {
+	return func(yield func(*Func, error) bool) {
+		budget := d.f.Budget()
+		d.eachUnit(func(u *die.Unit, buf []byte) (unitFuncs, []byte) {
+			return d.unitFuncs(u, buf, budget)
+		}, func(r unitFuncs) bool {
+			for i := range r.funcs {
+				if !yield(&r.funcs[i], nil) {
+					return false
+				}
+			}
+			return r.err == nil || yield(nil, r.err)
+		})
+	}
+}
+
+// unitFuncs is what a walk finds in one unit.
+type unitFuncs struct {
+	funcs []Func
+	err   error
+}
+
+func (d *Data) unitFuncs(u *die.Unit, buf []byte, w *die.Budget) (r unitFuncs, _ []byte) {
+	if u, r.err = u.Whole(); r.err != nil {
+		return r, buf
+	}
+	var scratch []die.Range
+	buf, r.err = u.Functions(buf, w, func(e die.Entry) bool {
+		var f Func
+		var ok bool
+		if f, ok, scratch = d.decode(e, w, scratch); ok {
+			r.funcs = append(r.funcs, f)
+		}
+		return true
+	})
+	return r, buf
+}
+
+// ahead is how many units may be walked, and their results kept, before those of
+// the unit that is waited for.
+const ahead = 256
+
+// eachUnit calls work for all units of .debug_info, several at once, and then
+// done for the results one by one in the units' order, until it returns false.
+// Each worker has a buffer that it passes on.
+func (d *Data) eachUnit(work func(*die.Unit, []byte) (unitFuncs, []byte), done func(unitFuncs) bool) {
+	p := &pool{f: d.f, work: work, results: make(map[int]unitFuncs), started: make(map[int]bool), end: -1}
+	p.cond.L = &p.mu
+	p.findBig(d.c.Workers)
+	var wg sync.WaitGroup
+	for range d.c.Workers {
+		wg.Go(p.run)
+	}
+	defer wg.Wait()
+	defer p.stop()
+	for i := 0; ; i++ {
+		r, ok := p.wait(i)
+		if !ok {
+			if p.err != nil {
+				done(unitFuncs{err: p.err})
+			}
+			return
+		}
+		if !done(r) {
+			return
+		}
+	}
+}
+
+// pool is the state of one walk.
+type pool struct {
+	f    *die.File
+	work func(*die.Unit, []byte) (unitFuncs, []byte)
+
+	mu      sync.Mutex // protects what follows
+	cond    sync.Cond
+	big     []int        // units to begin with, the largest last
+	started map[int]bool // those of them
+	next    int          // the next unit in order
+	wanted  int          // the unit that is waited for
+	end     int          // the number of units; -1 until it is known
+	err     error        // what follows the last unit
+	results map[int]unitFuncs
+	halt    bool
+}
+
+// findBig finds units that are so large that a worker who comes to one last
+// would keep all others waiting; they are walked first. A section that has to be
+// inflated is read from its start, and its order kept.
+func (p *pool) findBig(workers int) {
+	if workers < 2 || p.f.Sequential() {
+		return
+	}
+	const most = 64
+	limit := p.f.InfoSize() / uint64(16*workers)
+	var all []*die.Unit
+	index := make(map[*die.Unit]int)
+	for i := 0; ; i++ {
+		u, err := p.f.Unit(i)
+		if err != nil || u == nil {
+			break
+		}
+		if u.Size > limit && len(all) < most {
+			all = append(all, u)
+			index[u] = i
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *die.Unit) int { return cmp.Compare(a.Size, b.Size) })
+	for _, u := range all {
+		p.big = append(p.big, index[u])
+		p.started[index[u]] = true
+	}
+}
+
+// run walks units until there are no more.
+func (p *pool) run() {
+	var buf []byte
+	for {
+		i, ok := p.take()
+		if !ok {
+			return
+		}
+		u, err := p.f.Unit(i)
+		if u == nil {
+			p.finish(i, err)
+			return
+		}
+		var r unitFuncs
+		r, buf = p.work(u, buf)
+		p.mu.Lock()
+		p.results[i] = r
+		p.cond.Broadcast()
+		p.mu.Unlock()
+	}
+}
+
+// take is the next unit to walk. The results of too many are not gathered.
+func (p *pool) take() (int, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.big); n > 0 && !p.halt {
+		i := p.big[n-1]
+		p.big = p.big[:n-1]
+		return i, true
+	}
+	for {
+		switch {
+		case p.halt, p.end >= 0 && p.next >= p.end:
+			return 0, false
+		case p.started[p.next]:
+			p.next++
+		case p.next > p.wanted+ahead:
+			p.cond.Wait()
+		default:
+			p.next++
+			return p.next - 1, true
+		}
+	}
+}
+
+// finish notes that there is no unit i.
+func (p *pool) finish(i int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.end < 0 || i < p.end {
+		p.end, p.err = i, err
+	}
+	p.cond.Broadcast()
+}
+
+// wait is what was found in unit i; false if there are no more units.
+func (p *pool) wait(i int) (unitFuncs, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wanted = i
+	p.cond.Broadcast()
+	for {
+		if r, ok := p.results[i]; ok {
+			delete(p.results, i)
+			return r, true
+		}
+		if p.end >= 0 && i >= p.end {
+			return unitFuncs{}, false
+		}
+		p.cond.Wait()
+	}
+}
+
+func (p *pool) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.halt = true
+	p.cond.Broadcast()
+}

@@ -1,0 +1,118 @@
+package die
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// body is a unit's bytes, from its header on, and its abbreviations.
+type body struct {
+	u  *Unit
+	b  []byte
+	ab *abbrevTable
+	f  format
+
+	scopeOnce sync.Once
+	scopes    scopeIndex
+}
+
+type abbrevKey struct {
+	off uint64
+	f   format
+}
+
+// abbrevs is the unit's table of abbreviations: of the files' recent ones, or
+// compiled anew.
+func (u *Unit) abbrevs(w *Budget) (*abbrevTable, error) {
+	f := u.File
+	off, end := u.abbrevOff, uint64(0)
+	if f.abbrev != nil {
+		end = uint64(max(f.abbrev.Size(), 0))
+	}
+	if c := u.contrib; c != nil {
+		if a := c.sect[sectAbbrev]; a.size != 0 {
+			if off > a.size || a.off > end || a.size > end-a.off {
+				return nil, damaged(u.Section(), u.Off, "abbreviations at 0x%x of a contribution of 0x%x", off, a.size)
+			}
+			off, end = off+a.off, a.off+a.size
+		}
+	}
+	if off >= end {
+		return nil, damaged(u.Section(), u.Off, "abbreviations at 0x%x, the section has 0x%x", off, end)
+	}
+	k := abbrevKey{off, u.format()}
+	f.mu.Lock()
+	t, ok := f.abbrevs.get(k)
+	f.mu.Unlock()
+	if ok {
+		return t, nil
+	}
+	for n := uint64(8 << 10); ; n *= 4 {
+		n = min(n, end-off)
+		if err := w.spend(int64(n)); err != nil {
+			return nil, err
+		}
+		b := make([]byte, n)
+		err := readSection(f.abbrev, ".debug_abbrev", b, off)
+		if err != nil {
+			return nil, err
+		}
+		if t, err = parseAbbrevs(b, k.f); err == nil {
+			break
+		}
+		if !errors.Is(err, errShort) || n == end-off {
+			return nil, fmt.Errorf(".debug_abbrev at 0x%x: %w", off, err)
+		}
+	}
+	f.mu.Lock()
+	f.abbrevs.put(k, t, int64(t.size)*8)
+	f.mu.Unlock()
+	return t, nil
+}
+
+// load reads the unit into buf, or anew if that has no room.
+func (u *Unit) load(buf []byte, w *Budget) (*body, error) {
+	if u.split == nil {
+		return nil, u.root.err // its header was not understood
+	}
+	if u.Size > u.File.c.MaxUnit {
+		return nil, &Error{u.Section(), u.Off, fmt.Sprintf("a unit of %d bytes, %d allowed", u.Size, u.File.c.MaxUnit), ErrLimit}
+	}
+	if uint64(cap(buf)) < u.Size {
+		buf = make([]byte, u.Size)
+	}
+	b := &body{u: u, b: buf[:u.Size], f: u.format()}
+	if err := readSection(u.list().s, u.Section(), b.b, u.Off); err != nil {
+		return nil, err
+	}
+	var err error
+	b.ab, err = u.abbrevs(w)
+	return b, err
+}
+
+// body is the unit, of the recently used or read.
+func (u *Unit) body(w *Budget) (*body, error) {
+	f := u.File
+	f.mu.Lock()
+	b, ok := f.bodies.get(u)
+	f.mu.Unlock()
+	if ok {
+		return b, nil
+	}
+	if err := w.spend(int64(u.Size)); err != nil {
+		return nil, err
+	}
+	b, err := u.load(nil, w)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	if other, ok := f.bodies.get(u); ok {
+		b = other
+	} else {
+		f.bodies.put(u, b, int64(u.Size))
+	}
+	f.mu.Unlock()
+	return b, nil
+}
