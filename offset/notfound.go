@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/nearest"
 )
 
 // A NotFoundError says why a spec stands for nothing in a file.
@@ -213,9 +214,9 @@ func (r *resolution) nearest(s Spec) []string {
 	if want == "" {
 		return nil
 	}
-	n := newNearest(want)
+	n := nearest.New(want)
 	for _, site := range r.allSites() {
-		n.add(site.Provider+":"+site.Name, site.Name)
+		n.Add(site.Provider+":"+site.Name, site.Name)
 	}
 	// Demangling is dear: what a mangled name stands for is compared where it has
 	// the longest word of the name or, since the mistake may be in that word, for
@@ -226,14 +227,14 @@ func (r *resolution) nearest(s Spec) []string {
 	}
 	for sym := range r.allFunctions().All() {
 		name := sym.Name
-		n.add(name, name)
+		n.Add(name, name)
 		if name[0] != '_' || (needle == "" || !strings.Contains(name, needle)) && more == 0 {
 			continue
 		}
 		more = max(more-1, 0)
 		if _, bare, plain := elfsym.DemangledForms(name); bare != "" {
-			n.add(bare, plain)
+			n.Add(bare, plain)
 		}
 	}
-	return n.names()
+	return n.Names()
 }

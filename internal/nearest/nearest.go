@@ -1,4 +1,6 @@
-package offset
+// Package nearest finds, among many names, those most like one that was not
+// found.
+package nearest
 
 import (
 	"cmp"
@@ -6,9 +8,9 @@ import (
 	"strings"
 )
 
-// nearest gathers the names most like one that was not found: those that differ
+// A Ranking gathers the names most like one that was not found: those that differ
 // by a few letters, in case, or by what stands around it.
-type nearest struct {
+type Ranking struct {
 	want, lower string
 	worst       int // edits allowed
 	found       []ranked
@@ -21,15 +23,17 @@ type ranked struct {
 	rank int
 }
 
-const nearestCount = 3
+const count = 3 // of names that are kept
 
-func newNearest(want string) *nearest {
-	return &nearest{want: want, lower: strings.ToLower(want), worst: min(max(len(want)/4, 1), 3), work: 1 << 24}
+// New is for names like want. The work that all calls of Add do together is
+// bounded.
+func New(want string) *Ranking {
+	return &Ranking{want: want, lower: strings.ToLower(want), worst: min(max(len(want)/4, 1), 3), work: 1 << 24}
 }
 
-// add ranks a name by its likeness, or that of its short form, to the one
+// Add ranks a name by its likeness, or that of its short form, to the one
 // wanted.
-func (n *nearest) add(name, short string) {
+func (n *Ranking) Add(name, short string) {
 	rank := min(n.rank(name), n.rank(short))
 	if rank == tooFar {
 		return
@@ -38,18 +42,18 @@ func (n *nearest) add(name, short string) {
 	at, dup := slices.BinarySearchFunc(n.found, r, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(len(a.name), len(b.name)), cmp.Compare(a.name, b.name))
 	})
-	if dup || at >= nearestCount {
+	if dup || at >= count {
 		return
 	}
 	n.found = slices.Insert(n.found, at, r)
-	n.found = n.found[:min(len(n.found), nearestCount)]
+	n.found = n.found[:min(len(n.found), count)]
 }
 
 const tooFar = 100
 
 // rank is the number of edits, or a fixed rank for the same letters in another
 // case (between none and one) and for a name that contains the one wanted.
-func (n *nearest) rank(name string) int {
+func (n *Ranking) rank(name string) int {
 	if name == "" || len(name) > 256 || len(n.want) > 256 {
 		return tooFar
 	}
@@ -69,7 +73,7 @@ func (n *nearest) rank(name string) int {
 }
 
 // distance is the number of letters to insert, delete or change (Levenshtein).
-func (n *nearest) distance(name string) int {
+func (n *Ranking) distance(name string) int {
 	row := n.row[:0]
 	for j := 0; j <= len(name); j++ {
 		row = append(row, j)
@@ -96,7 +100,8 @@ func (n *nearest) distance(name string) int {
 	return row[len(name)]
 }
 
-func (n *nearest) names() []string {
+// Names are the likest, at most three, the likeliest first.
+func (n *Ranking) Names() []string {
 	var out []string
 	for _, r := range n.found {
 		out = append(out, r.name)
