@@ -11,7 +11,7 @@ func TestNames(t *testing.T) {
 		want string
 		got  []string
 	}{
-		{"query__don", []string{"query__done"}},
+		{"query__don", []string{"query__done", "QUERY__DONE2"}},
 		{"query__startt", []string{"query__start"}},
 		{"QUERY__START", []string{"query__start"}},
 		{"parse", []string{"query__parse__done"}},
