@@ -56,6 +56,9 @@ func ParseEntry(text string) (Entry, error) {
 		if err != nil {
 			return e, fmt.Errorf("%s: %w", e.Spec, err)
 		}
+		if !e.USDT() {
+			return e, fmt.Errorf("%s: arguments can be said of a USDT probe only, PROVIDER:NAME", e.Spec)
+		}
 		e.Args = args
 		rest = strings.TrimSpace(rest[end+1:])
 	}
@@ -132,7 +135,7 @@ func (e *Entry) String() string {
 // quoteName quotes names that would not be read back as they are.
 func quoteName(s string) string {
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"#=()\`, c) >= 0 {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"#=>()\`, c) >= 0 {
 			return strconv.Quote(s)
 		}
 	}
