@@ -27,6 +27,7 @@ type File struct {
 	name string // for messages; "" if it came without one
 	r    io.ReaderAt
 	size uint64
+	base uint64 // where in r the ELF header is
 	lim  Limits
 	code *File // see Options.Code
 	wire.Layout
@@ -88,6 +89,12 @@ type Options struct {
 	// what the debug file's symbols need of its bytes (the function descriptors
 	// of 64-bit PowerPC) is read there. It must stay open as long.
 	Code *File
+
+	// Base is where in the file the ELF header is: not 0 for a library that is
+	// stored in an archive and executed from there, as in an APK. All offsets
+	// that the File hands out count from the start of the archive, which is what
+	// the kernel wants.
+	Base Offset
 }
 
 // Open opens the named file and reads its ELF header and program headers: one
@@ -161,9 +168,12 @@ func NewFile(r io.ReaderAt, size int64, o *Options) (*File, error) {
 	}
 	f := &File{r: r, size: uint64(size)}
 	if o != nil {
-		f.lim, f.code = o.Limits, o.Code
+		f.lim, f.code, f.base = o.Limits, o.Code, uint64(o.Base)
 	}
 	f.lim = f.lim.withDefaults()
+	if f.base > f.size {
+		return nil, fmt.Errorf("it has %d bytes, and begins at 0x%x: %w", size, f.base, ErrNotELF)
+	}
 	if s, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
 		if info, err := s.Stat(); err == nil {
 			f.stat, f.opened = s.Stat, info
@@ -219,6 +229,9 @@ func (f *File) Machine() elf.Machine { return f.hdr.machine }
 // Type tells executables, shared objects (PIEs are such), objects and core
 // dumps apart.
 func (f *File) Type() elf.Type { return f.hdr.typ }
+
+// Base is where in the file the ELF header is: see Options.Base.
+func (f *File) Base() Offset { return Offset(f.base) }
 
 // Flags are the header's, whose meaning the machine defines.
 func (f *File) Flags() uint32 { return f.hdr.flags }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"fmt"
+	"math"
 
 	"github.com/probels/probels/internal/wire"
 )
@@ -37,10 +38,8 @@ func pick(is64 bool, n64, n32 uint64) uint64 {
 }
 
 func (f *File) readHeader() error {
-	f.head = make([]byte, min(f.size, headSize))
-	head := f.head
-	f.head = nil // so that readAt goes to the file
-	if err := f.readAt(head, 0, "ELF header"); err != nil {
+	head := make([]byte, min(f.size-f.base, headSize))
+	if err := f.readAt(head, f.base, "ELF header"); err != nil {
 		return err
 	}
 	f.head = head
@@ -59,13 +58,32 @@ func (f *File) readHeader() error {
 	h.typ, h.machine = elf.Type(f.U16(b[16:])), elf.Machine(f.U16(b[18:]))
 	b = b[24:] // past e_version, which every producer sets to 1
 	w := f.WordSize()
-	h.entry, h.phoff, h.shoff = Addr(f.Word(b)), f.Word(b[w:]), f.Word(b[2*w:])
+	h.entry, h.phoff, h.shoff = Addr(f.Word(b)), f.place(f.Word(b[w:])), f.place(f.Word(b[2*w:]))
 	b = b[3*w:]
 	h.flags = f.U32(b)
 	h.phentsize, h.phnum = uint64(f.U16(b[6:])), uint64(f.U16(b[8:]))
 	h.shentsize, h.shnum = uint64(f.U16(b[10:])), uint64(f.U16(b[12:]))
 	h.shstrndx = uint32(f.U16(b[14:]))
 	return nil
+}
+
+// place is where in the file the byte is that the ELF header, a program header
+// or a section header places at off: from the header on. 0 in the ELF header
+// means that there is no such table.
+func (f *File) place(off uint64) uint64 {
+	if off == 0 {
+		return 0
+	}
+	return f.behind(off)
+}
+
+// behind is place for an offset that may be 0. Beyond 2^64 it is beyond the
+// file's end.
+func (f *File) behind(off uint64) uint64 {
+	if off > math.MaxUint64-f.base {
+		return math.MaxUint64
+	}
+	return f.base + off
 }
 
 // checkIdent says in words what a file is that is no ELF file: it is what a

@@ -20,8 +20,8 @@ func (f *File) readAt(p []byte, off uint64, part string) error {
 		return &FormatError{part, Offset(off),
 			fmt.Sprintf("%d bytes wanted, the file ends at 0x%x", n, f.size), ErrTruncated}
 	}
-	if off+n <= uint64(len(f.head)) {
-		copy(p, f.head[off:])
+	if head, ok := f.inHead(off, n); ok {
+		copy(p, head)
 		return nil
 	}
 	got, err := f.r.ReadAt(p, int64(off))
@@ -33,6 +33,14 @@ func (f *File) readAt(p []byte, off uint64, part string) error {
 		return &FormatError{part, Offset(off), fmt.Sprintf("%d of %d bytes were there", got, n), ErrChanged}
 	}
 	return fmt.Errorf("%s at 0x%x: %w", part, off, err)
+}
+
+// inHead is what was read at Open, if that holds it.
+func (f *File) inHead(off, n uint64) ([]byte, bool) {
+	if off < f.base || off-f.base > uint64(len(f.head)) || n > uint64(len(f.head))-(off-f.base) {
+		return nil, false
+	}
+	return f.head[off-f.base:][:n:n], true
 }
 
 // checkTable says whether a table may be read into memory.

@@ -137,13 +137,13 @@ func (f *File) decodeSection(b []byte) Section {
 	if f.Is64 {
 		return Section{
 			Type: elf.SectionType(f.U32(b[4:])), Flags: elf.SectionFlag(f.U64(b[8:])),
-			Addr: Addr(f.U64(b[16:])), Offset: Offset(f.U64(b[24:])), Size: f.U64(b[32:]),
+			Addr: Addr(f.U64(b[16:])), Offset: Offset(f.behind(f.U64(b[24:]))), Size: f.U64(b[32:]),
 			Link: f.U32(b[40:]), Info: f.U32(b[44:]), AddrAlign: f.U64(b[48:]), EntSize: f.U64(b[56:]),
 		}
 	}
 	return Section{
 		Type: elf.SectionType(f.U32(b[4:])), Flags: elf.SectionFlag(f.U32(b[8:])),
-		Addr: Addr(f.U32(b[12:])), Offset: Offset(f.U32(b[16:])), Size: uint64(f.U32(b[20:])),
+		Addr: Addr(f.U32(b[12:])), Offset: Offset(f.behind(uint64(f.U32(b[16:])))), Size: uint64(f.U32(b[20:])),
 		Link: f.U32(b[24:]), Info: f.U32(b[28:]), AddrAlign: uint64(f.U32(b[32:])), EntSize: uint64(f.U32(b[36:])),
 	}
 }

@@ -216,8 +216,8 @@ func (f *File) readSegments() error {
 
 // table is bytes, but shares the head of the file where that holds it.
 func (f *File) table(off, n uint64, part string) ([]byte, error) {
-	if off <= uint64(len(f.head)) && n <= uint64(len(f.head))-off {
-		return f.head[off : off+n : off+n], nil
+	if head, ok := f.inHead(off, n); ok {
+		return head, nil
 	}
 	return f.bytes(off, n, part)
 }
@@ -226,13 +226,13 @@ func (f *File) decodeSegment(b []byte) Segment {
 	if f.Is64 {
 		return Segment{
 			Type: elf.ProgType(f.U32(b)), Flags: elf.ProgFlag(f.U32(b[4:])),
-			Offset: Offset(f.U64(b[8:])), Addr: Addr(f.U64(b[16:])),
+			Offset: Offset(f.behind(f.U64(b[8:]))), Addr: Addr(f.U64(b[16:])),
 			FileSize: f.U64(b[32:]), MemSize: f.U64(b[40:]), Align: f.U64(b[48:]),
 		}
 	}
 	return Segment{
 		Type: elf.ProgType(f.U32(b)), Flags: elf.ProgFlag(f.U32(b[24:])),
-		Offset: Offset(f.U32(b[4:])), Addr: Addr(f.U32(b[8:])),
+		Offset: Offset(f.behind(uint64(f.U32(b[4:])))), Addr: Addr(f.U32(b[8:])),
 		FileSize: uint64(f.U32(b[16:])), MemSize: uint64(f.U32(b[20:])), Align: uint64(f.U32(b[28:])),
 	}
 }
