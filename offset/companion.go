@@ -65,7 +65,7 @@ func (t *Target) stripped(ctx context.Context) ([]companion, error) {
 
 // debugFile is the debug file or, as in GDB, .gnu_debugdata if there is none.
 func (t *Target) debugFile(ctx context.Context) ([]companion, error) {
-	found, err := debuglink.Find(ctx, t.f, t.path, t.opts.Debug)
+	found, err := debuglink.Find(ctx, t.f, t.debug, t.opts.Debug)
 	switch {
 	case err == nil && found.Symtab:
 		if err := sameAddresses(t.f, found.File); err != nil {

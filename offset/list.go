@@ -120,7 +120,7 @@ func siteOrder(sites []usdt.Site) []uint32 {
 }
 
 func (t *Target) siteProbe(s *usdt.Site) Probe {
-	return Probe{Kind: KindUSDT, Path: t.path, BuildID: t.buildID, Site: s, Offset: s.Offset, EntryOffset: s.Offset, Err: s.Err}
+	return Probe{Kind: KindUSDT, Path: t.path, BuildID: t.buildID, Site: s, Offset: s.Offset, EntryOffset: s.Offset, Err: s.Err, Object: t.object}
 }
 
 func (t *Target) listSymbols(ctx context.Context, kind Kind, m *matcher, q Query, yield func(Probe, error) bool) bool {
@@ -165,7 +165,7 @@ func (t *Target) inferSizes(ctx context.Context, table *elfsym.Table, m *matcher
 
 // symbolProbe makes the probe of a symbol.
 func (t *Target) symbolProbe(kind Kind, s *elfsym.Symbol) Probe {
-	p := Probe{Kind: kind, Path: t.path, BuildID: t.buildID, Symbol: s}
+	p := Probe{Kind: kind, Path: t.path, BuildID: t.buildID, Symbol: s, Object: t.object}
 	if kind != KindFunc {
 		return p
 	}

@@ -3,7 +3,6 @@ package offset
 import (
 	"iter"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/probels/probels/elfsym"
@@ -14,16 +13,27 @@ import (
 // distance, with a source file, or bare. All names are looked up together: in
 // the file's own tables and then, what these do not have, in the debug file's.
 func (r *resolution) names() {
-	r.notFuncs = map[string][]elfsym.Symbol{}
-	own := r.t.f.Lookup
+	r.ownNames()
+	r.companionNames()
+}
+
+func (r *resolution) ownNames() {
 	var all []*Result // a USDT probe may have the name of a static in a file
 	for i := range r.results {
 		all = append(all, &r.results[i])
 	}
 	r.namesFrom(all, func(names []string) iter.Seq2[elfsym.Symbol, error] {
-		return own(elfsym.Symtab|elfsym.Dynsym, names...)
+		return r.t.f.Lookup(elfsym.Symtab|elfsym.Dynsym, names...)
 	})
-	missing := slices.DeleteFunc(all, func(res *Result) bool { return !res.open() || len(res.Spec.functions()) == 0 })
+}
+
+func (r *resolution) companionNames() {
+	var missing []*Result
+	for i := range r.results {
+		if res := &r.results[i]; res.open() && len(res.Spec.functions()) > 0 {
+			missing = append(missing, res)
+		}
+	}
 	if len(missing) == 0 {
 		return
 	}

@@ -73,6 +73,9 @@ func (e *AmbiguousError) Error() string {
 			break
 		}
 		fmt.Fprintf(&b, " 0x%x", uint64(l.Offset))
+		if l.Object != nil {
+			fmt.Fprintf(&b, " of %s", l.Object.MappedPath)
+		}
 		if l.File != "" {
 			fmt.Fprintf(&b, " (%s)", l.File)
 		} else if l.Version != "" {
@@ -209,12 +212,23 @@ func (r *resolution) searched() []string {
 
 // nearest are the names most like the one that a spec has.
 func (r *resolution) nearest(s Spec) []string {
-	want := cmp.Or(s.plus.name, s.fn.name, s.usdt)
-	want, _, _ = elfsym.SplitVersion(want)
+	want := s.wanted()
 	if want == "" {
 		return nil
 	}
 	n := nearest.New(want)
+	r.addNearest(n, want)
+	return n.Names()
+}
+
+// wanted is the name that a spec has, without a version.
+func (s *Spec) wanted() string {
+	want, _, _ := elfsym.SplitVersion(cmp.Or(s.plus.name, s.fn.name, s.usdt))
+	return want
+}
+
+// addNearest adds the file's names.
+func (r *resolution) addNearest(n *nearest.Ranking, want string) {
 	for _, site := range r.allSites() {
 		n.Add(site.Provider+":"+site.Name, site.Name)
 	}
@@ -236,5 +250,4 @@ func (r *resolution) nearest(s Spec) []string {
 			n.Add(bare, plain)
 		}
 	}
-	return n.Names()
 }

@@ -73,6 +73,18 @@ type Probe struct {
 
 	// Err says why a function or a site has no place in the file.
 	Err error
+
+	// Object is set for what a Process lists: the file in the process.
+	Object *Object
+}
+
+// RuntimeAddr is where the probe is in the process; false if the file was not
+// opened from one, if that part of it is not mapped there, or is more than once.
+func (p *Probe) RuntimeAddr() (uint64, bool) {
+	if p.Kind == KindData || p.Err != nil {
+		return 0, false
+	}
+	return p.Object.only(p.Offset)
 }
 
 // Name is the probe's: "provider:name" for USDT, else the symbol's as the file
@@ -115,11 +127,18 @@ type Location struct {
 	Type    elf.SymType
 	File    string
 	Size    uint64
+
+	// Object is set for what a Process resolved: the file in the process.
+	Object *Object
 }
+
+// RuntimeAddr is where the location is in the process; false if the file was not
+// opened from one, if that part of it is not mapped there, or is more than once.
+func (l *Location) RuntimeAddr() (uint64, bool) { return l.Object.only(l.Offset) }
 
 // Location is where the probe goes, or the error that it has none.
 func (p *Probe) Location() (Location, error) {
-	l := Location{Kind: p.Kind, Path: p.Path, BuildID: p.BuildID}
+	l := Location{Kind: p.Kind, Path: p.Path, BuildID: p.BuildID, Object: p.Object}
 	if p.Err != nil {
 		return l, fmt.Errorf("%s: %w", p.Name(), p.Err)
 	}

@@ -46,10 +46,14 @@ func (r Result) One() (Location, error) {
 // The error is about the file as a whole; what a damaged table hides may be why
 // a Result has none.
 func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
-	r := &resolution{t: t, ctx: ctx, results: make([]Result, len(specs))}
+	r := newResolution(ctx, t)
+	var mine []int
 	for i, s := range specs {
-		r.results[i].Spec = s
+		if s.in == "" || t.matches(s.in) {
+			mine = append(mine, i)
+		}
 	}
+	r.ask(specs, mine)
 	r.sites()
 	r.names()
 	r.addresses()
@@ -60,7 +64,14 @@ func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
 	if err := cmp.Or(ctx.Err(), t.f.CheckUnchanged()); err != nil {
 		return nil, err
 	}
-	return r.results, errors.Join(r.problems...)
+	results := make([]Result, len(specs))
+	for i, s := range specs {
+		results[i] = Result{Spec: s, Err: &NotFoundError{Spec: s, Path: t.path, Note: "asked for in " + s.in + ", and this is " + t.path}}
+	}
+	for k, i := range mine {
+		results[i] = r.results[k]
+	}
+	return results, errors.Join(r.problems...)
 }
 
 // resolution is one call of Resolve under way.
@@ -74,6 +85,18 @@ type resolution struct {
 	sitesRead bool
 	functions *elfsym.Table // all of them: read only if a name is not found as it is
 	notFuncs  map[string][]elfsym.Symbol
+}
+
+func newResolution(ctx context.Context, t *Target) *resolution {
+	return &resolution{t: t, ctx: ctx, notFuncs: map[string][]elfsym.Symbol{}}
+}
+
+// ask makes new results, for some of the specs.
+func (r *resolution) ask(specs []Spec, some []int) {
+	r.results = make([]Result, len(some))
+	for k, i := range some {
+		r.results[k].Spec = specs[i]
+	}
 }
 
 // problem keeps an error about the file, within reason, and each once: several
@@ -117,7 +140,7 @@ func (r *resolution) addresses() {
 }
 
 func (r *resolution) address(s Spec) (Location, error) {
-	l := Location{Kind: KindAddr, Path: r.t.path, BuildID: r.t.buildID}
+	l := Location{Kind: KindAddr, Path: r.t.path, BuildID: r.t.buildID, Object: r.t.object}
 	segs := r.t.f.Segments()
 	var err error
 	if s.addr != nil {

@@ -25,6 +25,7 @@ type Spec struct {
 	addr    *elfsym.Addr
 	off     *elfsym.Offset
 
+	in      string // a pattern for the object of a process that is meant
 	buildID string // for off: what the file must have
 	line    bool   // "file.c:42": needs DWARF
 }
@@ -63,6 +64,14 @@ func At(a elfsym.Addr) Spec { return Spec{text: fmt.Sprintf("0x%x", uint64(a)), 
 // and is refused. An empty build-id takes any.
 func FileOffset(o elfsym.Offset, buildID string) Spec {
 	return Spec{text: fmt.Sprintf("+0x%x", uint64(o)), off: &o, buildID: strings.ToLower(buildID)}
+}
+
+// In is the spec for only those files of a process whose path, or its last part,
+// is object or matches it as a pattern: "libssl.so*". Any process has many
+// functions of some names ("main", "_init").
+func (s Spec) In(object string) Spec {
+	s.in = object
+	return s
 }
 
 // String is the spec as it was typed, or as ParseSpec would read it.

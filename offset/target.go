@@ -11,6 +11,7 @@ import (
 
 	"github.com/probels/probels/debuglink"
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/glob"
 )
 
 // Errors that say that a file was read well and still holds no place for a
@@ -45,6 +46,8 @@ type Options struct {
 type Target struct {
 	f       *elfsym.File
 	path    string
+	debug   string  // the path that debug files are searched from; not path beneath another root
+	object  *Object // of a process; nil if the file was opened by itself
 	buildID string
 	owned   bool
 	opts    Options
@@ -84,7 +87,11 @@ func Open(path string, o *Options) (*Target, error) {
 // New makes a target of a file that is open already and stays the caller's.
 // path is what locations will carry, and where its debug file is searched from.
 func New(f *elfsym.File, path string, o *Options) (*Target, error) {
-	t := &Target{f: f, path: path}
+	return newTarget(f, path, path, o)
+}
+
+func newTarget(f *elfsym.File, path, debug string, o *Options) (*Target, error) {
+	t := &Target{f: f, path: path, debug: debug}
 	if o != nil {
 		t.opts = *o
 	}
@@ -93,6 +100,15 @@ func New(f *elfsym.File, path string, o *Options) (*Target, error) {
 	}
 	t.buildID = hex.EncodeToString(f.BuildID())
 	return t, nil
+}
+
+// matches reports whether a pattern means the file.
+func (t *Target) matches(pattern string) bool {
+	if t.object != nil {
+		return t.object.Matches(pattern)
+	}
+	g := glob.New(pattern)
+	return t.path == pattern || g.Match(t.path) || g.Match(filepath.Base(t.path))
 }
 
 // attachable refuses files in which nothing is ever executed.
@@ -127,7 +143,7 @@ func (t *Target) debugOnly() error {
 		local = *t.opts.Debug
 		local.Fetcher = nil // what runs is here or nowhere
 	}
-	if found, err := debuglink.FindExecutable(context.Background(), t.f, t.path, &local); err == nil {
+	if found, err := debuglink.FindExecutable(context.Background(), t.f, t.debug, &local); err == nil {
 		defer found.Close()
 		return fmt.Errorf("%w (%s): it belongs to %s, give that one", ErrDebugOnly, id, found.Path)
 	}
@@ -153,6 +169,10 @@ func (t *Target) File() *elfsym.File { return t.f }
 
 // Path is the path that locations carry.
 func (t *Target) Path() string { return t.path }
+
+// Object is what the file is in the process that it was opened from; nil if it
+// was opened by itself.
+func (t *Target) Object() *Object { return t.object }
 
 // BuildID is the GNU build-id in lower-case hexadecimal digits, "" if there is
 // none.

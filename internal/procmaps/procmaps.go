@@ -15,8 +15,8 @@ type Perm uint8
 
 // The letters of the second column.
 const (
-	Read Perm = 1 << iota
-	Write
+	Readable Perm = 1 << iota
+	Writable
 	Exec
 	Shared // else private: a copy is made when it is written to
 )

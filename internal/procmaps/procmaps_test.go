@@ -16,18 +16,18 @@ var lines = []struct {
 	want Mapping
 }{
 	{"557058e6e000-557058e70000 r--p 00000000 fe:00 247026                     /usr/bin/cat",
-		Mapping{0x557058e6e000, 0x557058e70000, Read, 0, 0xfe, 0, 247026, "/usr/bin/cat"}},
+		Mapping{0x557058e6e000, 0x557058e70000, Readable, 0, 0xfe, 0, 247026, "/usr/bin/cat"}},
 	{"08048000-08049000 r-xs 00001000 08:1f 1 /a b  c (deleted)",
-		Mapping{0x8048000, 0x8049000, Read | Exec | Shared, 0x1000, 8, 0x1f, 1, "/a b  c (deleted)"}},
-	{"7ffd1-7ffd2 rw-p 00000000 00:00 0 ", Mapping{0x7ffd1, 0x7ffd2, Read | Write, 0, 0, 0, 0, ""}},
-	{"7ffd1-7ffd2 rw-p 00000000 00:00 0", Mapping{0x7ffd1, 0x7ffd2, Read | Write, 0, 0, 0, 0, ""}},
+		Mapping{0x8048000, 0x8049000, Readable | Exec | Shared, 0x1000, 8, 0x1f, 1, "/a b  c (deleted)"}},
+	{"7ffd1-7ffd2 rw-p 00000000 00:00 0 ", Mapping{0x7ffd1, 0x7ffd2, Readable | Writable, 0, 0, 0, 0, ""}},
+	{"7ffd1-7ffd2 rw-p 00000000 00:00 0", Mapping{0x7ffd1, 0x7ffd2, Readable | Writable, 0, 0, 0, 0, ""}},
 	{"7ffd1-7ffd2 ---p 00000000 00:00 0          [vdso]", Mapping{0x7ffd1, 0x7ffd2, 0, 0, 0, 0, 0, "[vdso]"}},
 	{"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]",
 		Mapping{0xffffffffff600000, 0xffffffffff601000, Exec, 0, 0, 0, 0, "[vsyscall]"}},
 	{`1000-2000 r-xp ffffffffff000 fffff:fffff 18446744073709551615 /memfd:x\012y (deleted)`,
-		Mapping{0x1000, 0x2000, Read | Exec, 0xffffffffff000, 0xfffff, 0xfffff, 1<<64 - 1, `/memfd:x\012y (deleted)`}},
+		Mapping{0x1000, 0x2000, Readable | Exec, 0xffffffffff000, 0xfffff, 0xfffff, 1<<64 - 1, `/memfd:x\012y (deleted)`}},
 	{"1000-2000 r-xp 00000000 00:0e 1057 anon_inode:[perf_event]",
-		Mapping{0x1000, 0x2000, Read | Exec, 0, 0, 0xe, 1057, "anon_inode:[perf_event]"}},
+		Mapping{0x1000, 0x2000, Readable | Exec, 0, 0, 0xe, 1057, "anon_inode:[perf_event]"}},
 }
 
 var badLines = []string{
