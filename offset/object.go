@@ -193,8 +193,9 @@ func (o *Object) wrap(a uint64) uint64 {
 }
 
 // Semaphore is the present value of a USDT probe's counter, given its place in
-// the file (Location.RefCtrOffset, usdt.Site.RefCtrOffset): how many listeners
-// the program sees. It takes the right to trace the process; the error wraps
+// the file (Location.RefCtrOffset, usdt.Site.RefCtrOffset): not 0 if
+// somebody listens, and no count of listeners, as the kernel adds 1 for all uprobes at
+// one place. It takes the right to trace the process; the error wraps
 // fs.ErrPermission where that is lacking.
 func (o *Object) Semaphore(refCtr elfsym.Offset) (uint16, error) {
 	at := o.Addresses(refCtr, elf.PF_W)

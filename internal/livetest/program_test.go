@@ -41,7 +41,14 @@ type session struct {
 // the kernel look at the instruction.
 func start(t *testing.T, prog string) *session {
 	t.Helper()
-	s := &session{cmd: exec.Command(prog, fmt.Sprint(rounds), "w")}
+	return startCommand(t, exec.Command(prog, fmt.Sprint(rounds), "w"))
+}
+
+// startCommand starts a command that behaves as a test binary does: it writes "ready", waits for a
+// byte, runs, writes "done" and waits for the end of its input.
+func startCommand(t *testing.T, cmd *exec.Cmd) *session {
+	t.Helper()
+	s := &session{cmd: cmd}
 	in, err := s.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
