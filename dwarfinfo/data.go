@@ -74,6 +74,9 @@ type Data struct {
 	f *die.File
 	c Config
 
+	byAddr func() (*addrTable, error)
+	lines  *lineTables
+
 	mu     sync.Mutex // protects what follows
 	splits map[Sections]*die.File
 }
@@ -103,6 +106,8 @@ func New(s Sections, c Config) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.byAddr = sync.OnceValues(d.readAddrTable)
+	d.lines = newLineTables(d)
 	return d, nil
 }
 

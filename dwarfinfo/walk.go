@@ -15,39 +15,49 @@ import (
 func (d *Data) Funcs() iter.Seq2[*Func, error] {
 	return func(yield func(*Func, error) bool) {
 		budget := d.f.Budget()
-		d.eachUnit(func(u *die.Unit, buf []byte) (unitFuncs, []byte) {
-			return d.unitFuncs(u, buf, budget)
-		}, func(r unitFuncs) bool {
-			for i := range r.funcs {
-				if !yield(&r.funcs[i], nil) {
-					return false
-				}
+		eachUnit(d, func(u *die.Unit, buf []byte) (found[Func], []byte) {
+			u, err := u.Whole()
+			if err != nil {
+				return found[Func]{err: err}, buf
 			}
-			return r.err == nil || yield(nil, r.err)
-		})
+			g := gatherer{d: d, w: budget}
+			buf, err = u.Functions(buf, budget, g.add)
+			return found[Func]{g.funcs, err}, buf
+		}, func(r found[Func]) bool { return r.yield(yield) })
 	}
 }
 
-// unitFuncs is what a walk finds in one unit.
-type unitFuncs struct {
-	funcs []Func
-	err   error
+// found is what a walk finds in one unit, and what was wrong there.
+type found[T any] struct {
+	all []T
+	err error
 }
 
-func (d *Data) unitFuncs(u *die.Unit, buf []byte, w *die.Budget) (r unitFuncs, _ []byte) {
-	if u, r.err = u.Whole(); r.err != nil {
-		return r, buf
-	}
-	var scratch []die.Range
-	buf, r.err = u.Functions(buf, w, func(e die.Entry) bool {
-		var f Func
-		var ok bool
-		if f, ok, scratch = d.decode(e, w, scratch); ok {
-			r.funcs = append(r.funcs, f)
+func (r found[T]) yield(yield func(*T, error) bool) bool {
+	for i := range r.all {
+		if !yield(&r.all[i], nil) {
+			return false
 		}
-		return true
-	})
-	return r, buf
+	}
+	return r.err == nil || yield(nil, r.err)
+}
+
+// gatherer decodes functions and keeps those wanted.
+type gatherer struct {
+	d       *Data
+	w       *die.Budget
+	want    func(*Func) bool // nil: all
+	scratch []die.Range
+	funcs   []Func
+}
+
+func (g *gatherer) add(e die.Entry) bool {
+	var f Func
+	var ok bool
+	if f, ok, g.scratch = g.d.decode(e, g.w, g.scratch); ok && (g.want == nil || g.want(&f)) {
+		g.funcs = append(g.funcs, f)
+	}
+	return true
 }
 
 // ahead is how many units may be walked, and their results kept, before those of
@@ -57,8 +67,8 @@ const ahead = 256
 // eachUnit calls work for all units of .debug_info, several at once, and then
 // done for the results one by one in the units' order, until it returns false.
 // Each worker has a buffer that it passes on.
-func (d *Data) eachUnit(work func(*die.Unit, []byte) (unitFuncs, []byte), done func(unitFuncs) bool) {
-	p := &pool{f: d.f, work: work, results: make(map[int]unitFuncs), started: make(map[int]bool), end: -1}
+func eachUnit[T any](d *Data, work func(*die.Unit, []byte) (found[T], []byte), done func(found[T]) bool) {
+	p := &pool[T]{f: d.f, work: work, results: make(map[int]found[T]), started: make(map[int]bool), end: -1}
 	p.cond.L = &p.mu
 	p.findBig(d.c.Workers)
 	var wg sync.WaitGroup
@@ -71,7 +81,7 @@ func (d *Data) eachUnit(work func(*die.Unit, []byte) (unitFuncs, []byte), done f
 		r, ok := p.wait(i)
 		if !ok {
 			if p.err != nil {
-				done(unitFuncs{err: p.err})
+				done(found[T]{err: p.err})
 			}
 			return
 		}
@@ -82,9 +92,9 @@ func (d *Data) eachUnit(work func(*die.Unit, []byte) (unitFuncs, []byte), done f
 }
 
 // pool is the state of one walk.
-type pool struct {
+type pool[T any] struct {
 	f    *die.File
-	work func(*die.Unit, []byte) (unitFuncs, []byte)
+	work func(*die.Unit, []byte) (found[T], []byte)
 
 	mu      sync.Mutex // protects what follows
 	cond    sync.Cond
@@ -94,14 +104,14 @@ type pool struct {
 	wanted  int          // the unit that is waited for
 	end     int          // the number of units; -1 until it is known
 	err     error        // what follows the last unit
-	results map[int]unitFuncs
+	results map[int]found[T]
 	halt    bool
 }
 
 // findBig finds units that are so large that a worker who comes to one last
 // would keep all others waiting; they are walked first. A section that has to be
 // inflated is read from its start, and its order kept.
-func (p *pool) findBig(workers int) {
+func (p *pool[T]) findBig(workers int) {
 	if workers < 2 || p.f.Sequential() {
 		return
 	}
@@ -127,7 +137,7 @@ func (p *pool) findBig(workers int) {
 }
 
 // run walks units until there are no more.
-func (p *pool) run() {
+func (p *pool[T]) run() {
 	var buf []byte
 	for {
 		i, ok := p.take()
@@ -139,7 +149,7 @@ func (p *pool) run() {
 			p.finish(i, err)
 			return
 		}
-		var r unitFuncs
+		var r found[T]
 		r, buf = p.work(u, buf)
 		p.mu.Lock()
 		p.results[i] = r
@@ -149,7 +159,7 @@ func (p *pool) run() {
 }
 
 // take is the next unit to walk. The results of too many are not gathered.
-func (p *pool) take() (int, bool) {
+func (p *pool[T]) take() (int, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := len(p.big); n > 0 && !p.halt {
@@ -173,7 +183,7 @@ func (p *pool) take() (int, bool) {
 }
 
 // finish notes that there is no unit i.
-func (p *pool) finish(i int, err error) {
+func (p *pool[T]) finish(i int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.end < 0 || i < p.end {
@@ -183,7 +193,7 @@ func (p *pool) finish(i int, err error) {
 }
 
 // wait is what was found in unit i; false if there are no more units.
-func (p *pool) wait(i int) (unitFuncs, bool) {
+func (p *pool[T]) wait(i int) (found[T], bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wanted = i
@@ -194,13 +204,13 @@ func (p *pool) wait(i int) (unitFuncs, bool) {
 			return r, true
 		}
 		if p.end >= 0 && i >= p.end {
-			return unitFuncs{}, false
+			return found[T]{}, false
 		}
 		p.cond.Wait()
 	}
 }
 
-func (p *pool) stop() {
+func (p *pool[T]) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.halt = true

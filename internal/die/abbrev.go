@@ -42,7 +42,9 @@ type step struct {
 type abbrevTable struct {
 	dense  []Abbrev // codes 1, 2, 3, …, as all producers number them
 	sparse map[uint64]*Abbrev
-	size   int // bytes in the section
+	size   int  // bytes in the section
+	far    bool // functions refer to other units' entries
+	strx   bool // strings by index
 }
 
 func (t *abbrevTable) get(code uint64) *Abbrev {
@@ -124,6 +126,7 @@ func parseAbbrevs(b []byte, f format) (*abbrevTable, error) {
 				return nil, fmt.Errorf("%w: abbreviation %d has attribute %v of form 0x%x", ErrUnsupported, code, s.Attr, form)
 			}
 			s.enc, s.n = enc, uint8(n)
+			t.remark(s)
 			if enc == encFixed {
 				if s.Attr == dwarf.AttrSibling && s.Form == FormRef4 && fixed && total < math.MaxInt16 {
 					a.sibling = int16(total)

@@ -55,6 +55,9 @@ type File struct {
 	sigs                                              func() (map[uint64]*Unit, error)
 	pkg                                               func() (*dwpIndexes, error) // of a .dwp
 
+	byAddr      unitIndexes
+	lineStrings func() ([]byte, error)
+
 	mu      sync.Mutex // protects what follows
 	abbrevs lru[abbrevKey, *abbrevTable]
 	bodies  lru[*Unit, *body]
@@ -99,6 +102,14 @@ func Open(s Sections, c Config) (*File, error) {
 	})
 	f.sigs = sync.OnceValues(f.signatures)
 	f.pkg = sync.OnceValues(f.readIndexes)
+	f.byAddr = f.indexes()
+	f.lineStrings = sync.OnceValues(func() ([]byte, error) {
+		name := ".debug_line_str"
+		if c.DWO {
+			name += ".dwo"
+		}
+		return f.readWhole(name)
+	})
 	f.abbrevs.max, f.bodies.max = 4<<20, int64(min(c.Cache, 1<<40))
 	return f, nil
 }

@@ -44,6 +44,19 @@ func (u *Unit) Functions(buf []byte, w *Budget, fn func(Entry) bool) ([]byte, er
 	return b.b, b.functions(fn)
 }
 
+// KeptFunctions is Functions for a unit that more will be asked of: it is kept
+// in memory as long as there is room, and fn's entries may be kept too.
+func (u *Unit) KeptFunctions(fn func(Entry) bool) error {
+	b, err := u.body(nil)
+	if err != nil {
+		return err
+	}
+	if r := u.info(b); r.err != nil {
+		return r.err
+	}
+	return b.functions(fn)
+}
+
 func (b *body) functions(fn func(Entry) bool) error {
 	data := b.b
 	i := b.u.header

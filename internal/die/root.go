@@ -40,32 +40,47 @@ const rootWindow = 512
 func (u *Unit) readRoot(b *body) error {
 	var e Entry
 	var err error
-	if b == nil && u.Size > rootWindow && u.Size <= u.File.c.MaxUnit {
-		b = &body{u: u, f: u.format(), b: make([]byte, rootWindow)}
-		if err := readSection(u.list().s, u.Section(), b.b, u.Off); err != nil {
-			return err
-		}
-		if b.ab, err = u.abbrevs(nil); err != nil {
-			return err
-		}
-		if e, err = b.entry(u.header); err != nil {
-			b = nil // longer than the window, or damaged
-		}
+	if b != nil {
+		e, err = b.root()
+	} else {
+		e, err = u.rootAlone()
 	}
-	if b == nil {
-		if b, err = u.load(nil, nil); err != nil {
-			return err
-		}
-	}
-	if !e.Valid() {
-		if e, err = b.entry(u.header); err != nil {
-			return err
-		}
-		if !e.Valid() {
-			return damaged(u.Section(), u.Off, "a unit without a root")
-		}
+	if err != nil {
+		return err
 	}
 	return u.decodeRoot(e)
+}
+
+// rootAlone is the unit's root, by reading no more of the unit than it takes: an
+// entry to read attributes of, not to walk.
+func (u *Unit) rootAlone() (Entry, error) {
+	if u.split != nil && u.Size > rootWindow && u.Size <= u.File.c.MaxUnit {
+		b := &body{u: u, f: u.format(), b: make([]byte, rootWindow)}
+		err := readSection(u.list().s, u.Section(), b.b, u.Off)
+		if err != nil {
+			return Entry{}, err
+		}
+		if b.ab, err = u.abbrevs(nil); err != nil {
+			return Entry{}, err
+		}
+		if e, err := b.root(); err == nil {
+			return e, nil
+		}
+		// Longer than the window, or damaged.
+	}
+	b, err := u.load(nil, nil)
+	if err != nil {
+		return Entry{}, err
+	}
+	return b.root()
+}
+
+func (b *body) root() (Entry, error) {
+	e, err := b.entry(b.u.header)
+	if err == nil && !e.Valid() {
+		err = damaged(b.u.Section(), b.u.Off, "a unit without a root")
+	}
+	return e, err
 }
 
 // decodeRoot fills in u.root. The bases come first: other attributes count from
