@@ -17,13 +17,15 @@ const (
 	KindFunc                  // the entry of a function
 	KindData                  // a variable: listed, never a place for a probe
 	KindAddr                  // an address or offset that somebody gave
+
+	KindJIT Kind = 1 << 7 // code compiled just in time: see Process.JIT, a listing has none
 )
 
 var kindNames = []struct {
 	kind Kind
 	name string
 }{
-	{KindUSDT, "usdt"}, {KindFunc, "uprobe"}, {KindData, "data"}, {KindAddr, "address"},
+	{KindUSDT, "usdt"}, {KindFunc, "uprobe"}, {KindData, "data"}, {KindAddr, "address"}, {KindJIT, "jit"},
 }
 
 // String is the kind's name on the command line and in JSON: "usdt", "uprobe",
@@ -50,7 +52,7 @@ func ParseKinds(s string) (Kind, error) {
 			}
 		}
 		if !found {
-			return 0, fmt.Errorf("no kind %q: usdt, uprobe, data", word)
+			return 0, fmt.Errorf("no kind %q: usdt, uprobe, data, jit", word)
 		}
 	}
 	return k, nil

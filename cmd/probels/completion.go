@@ -78,12 +78,12 @@ func runComplete(a *app, words []string) error {
 	case strings.HasPrefix(last, "-"):
 		letters := ""
 		if name == "list" {
-			letters = "m"
+			letters = "mp"
 		}
 		flags, _ := newFlags(name, letters)
 		flags.VisitAll(func(f *flag.Flag) { offer(dashed(f.Name)) })
 	case before == "-k" || before == "--kind":
-		for _, k := range []string{"usdt", "uprobe", "data"} {
+		for _, k := range []string{"usdt", "uprobe", "data", "jit"} {
 			offer(k)
 		}
 	case len(words) == 0:
@@ -111,7 +111,7 @@ func takesValue(words []string, i int) bool {
 		return false
 	}
 	switch strings.TrimLeft(words[i-1], "-") {
-	case "m", "match", "k", "kind", "color", "debug":
+	case "m", "match", "k", "kind", "color", "debug", "p", "in":
 		return strings.HasPrefix(words[i-1], "-")
 	}
 	return false

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/probels/probels/debuglink"
@@ -21,6 +22,8 @@ type options struct {
 	color                      string
 	debug                      string
 	debuginfod                 bool
+	pids                       []int
+	in                         string
 }
 
 // usageError is a wrong use of the command line.
@@ -40,6 +43,17 @@ func newFlags(name, letters string) (*flag.FlagSet, *options) {
 	fs.BoolVar(&o.quiet, "q", false, "resolve: the offset alone, and exactly one; list: no remarks")
 	fs.StringVar(&o.debug, "debug", "auto", "`auto|off|DIR`: names from debug files too; from the file's own tables only; DIR in place of /usr/lib/debug")
 	fs.BoolVar(&o.debuginfod, "debuginfod", false, "fetch debug files from the servers of $DEBUGINFOD_URLS")
+	if strings.Contains(letters, "p") {
+		fs.Func("p", "what the process `PID` has mapped, in the place of TARGET; may be repeated", func(s string) error {
+			pid, err := strconv.ParseUint(s, 10, 31)
+			if err != nil || pid == 0 {
+				return fmt.Errorf("not the number of a process")
+			}
+			o.pids = append(o.pids, int(pid))
+			return nil
+		})
+		fs.StringVar(&o.in, "in", "", "with -p: only mapped files whose path, or its last part, matches `GLOB`")
+	}
 	if strings.Contains(letters, "m") {
 		add := func(s string) error {
 			o.match = append(o.match, s)
@@ -52,7 +66,7 @@ func newFlags(name, letters string) (*flag.FlagSet, *options) {
 			o.kinds |= k
 			return err
 		}
-		fs.Func("k", "only these kinds: `usdt,uprobe,data`", kinds)
+		fs.Func("k", "only these kinds: `usdt,uprobe,data,jit`; jit with -p", kinds)
 		fs.Func("kind", "the same as -k `KINDS`", kinds)
 		fs.BoolVar(&o.verbose, "v", false, "arguments and types, a line for each")
 		fs.BoolVar(&o.long, "l", false, "columns: offset, size, source, type")
@@ -110,6 +124,9 @@ func splitLetters(fs *flag.FlagSet, args []string) []string {
 }
 
 func (o *options) check() error {
+	if o.in != "" && len(o.pids) == 0 {
+		return usagef("--in=%s: it names a file that a process has mapped: give the process with -p PID", o.in)
+	}
 	switch o.color {
 	case "", "auto", "always", "never":
 	default:

@@ -36,8 +36,10 @@ func runHelp(a *app, args []string) error {
 	letters := ""
 	switch c.name {
 	case "list":
-		letters = "m"
-	case "resolve", "debuginfo":
+		letters = "mp"
+	case "resolve":
+		letters = "p"
+	case "debuginfo":
 	default:
 		return nil
 	}
@@ -64,7 +66,8 @@ commands:
 
 const usageRest = `
 A TARGET is a path, a command in $PATH, or in bpftrace's spelling
-usdt:PATH:PROVIDER:NAME or uprobe:PATH:FUNC, with *, ? and […].
+usdt:PATH:PROVIDER:NAME or uprobe:PATH:FUNC, with *, ? and […]; or -p PID stands
+in its place: all files that a process has mapped executable.
 
 More: probels help COMMAND
 `
@@ -72,12 +75,16 @@ More: probels help COMMAND
 var commandHelp = map[string]string{
 	"list": `In a pipe: one probe a line, as bpftrace spells it; each line is a valid
 argument of resolve. On a terminal: what the file is, and tables.
+
+-p PID: USDT probes of every file that the process has mapped, each with the path
+to attach to, and how many functions each file has; -k uprobe or -m lists those.
 `,
 	"resolve": `A SPEC is a function's name (readline), with a version (read@GLIBC_2.2.5), a
 distance (readline+0x10) or the file of a static (main.c:helper); as its source
 has it (ns::Class::method, with or without parameters; pkg.(*Type).Method); a
 USDT probe (python:gc__start); a link-time address (0x4c6c20); a file offset
-(+0xc6c20); or a pattern. Every place that a name stands for is printed:
+(+0xc6c20); or a pattern. With -p PID an address is one of the process, as in a
+stack trace, unless --in names the file. Every place that a name stands for is printed:
 
   OFFSET  PATH  NAME  WHERE THE NAME WAS FOUND
 

@@ -66,6 +66,7 @@ func (p *jsonPrinter) header(pr *offset.Probe) {
 	p.j.str("kind", pr.Kind.String())
 	p.j.str("path", pr.Path)
 	p.j.strNonEmpty("build_id", pr.BuildID)
+	writeProcess(&p.j, pr.Object)
 }
 
 func (p *jsonPrinter) site(pr *offset.Probe, args []operand.Arg, syms usdt.Symbols) {
@@ -77,11 +78,18 @@ func (p *jsonPrinter) site(pr *offset.Probe, args []operand.Arg, syms usdt.Symbo
 	if s.Err == nil {
 		j.uint("offset", uint64(s.Offset))
 	}
+	at, mapped := pr.RuntimeAddr()
+	writeRuntime(j, at, mapped)
 	if s.Semaphore != 0 {
 		j.open("semaphore", '{')
 		j.uint("address", uint64(s.Semaphore))
 		if s.SemaphoreErr == nil {
 			j.uint("offset", uint64(s.RefCtrOffset))
+			if pr.Object != nil {
+				if v, err := pr.Object.Semaphore(s.RefCtrOffset); err == nil {
+					j.uint("value", uint64(v))
+				}
+			}
 		} else {
 			j.str("error", s.SemaphoreErr.Error())
 		}
@@ -180,6 +188,8 @@ func (p *jsonPrinter) symbol(pr *offset.Probe) {
 	if pr.Kind == offset.KindFunc && pr.Err == nil {
 		j.uint("offset", uint64(pr.Offset))
 	}
+	at, mapped := pr.RuntimeAddr()
+	writeRuntime(j, at, mapped)
 	j.uint("size", s.Size)
 	if s.SizeInferred {
 		j.bool("size_inferred", true)

@@ -12,11 +12,17 @@ import (
 )
 
 func runList(a *app, args []string) error {
-	flags, o := newFlags("list", "m")
+	flags, o := newFlags("list", "mp")
 	args, err := parse(flags, o, args)
 	switch {
 	case err != nil:
 		return helpOr(a, "list", err)
+	case len(o.pids) > 0:
+		if err := o.noTargets(args); err != nil {
+			return err
+		}
+	case o.kinds&offset.KindJIT != 0:
+		return usagef("-k jit: such code is in no file: give a process with -p PID")
 	case len(args) == 0:
 		return usagef("no target; try: probels /usr/bin/python3, or probels help")
 	}
@@ -27,6 +33,11 @@ func runList(a *app, args []string) error {
 	done := func() error { return nil }
 	if a.tty != nil && !o.json {
 		done = a.startPager(o)
+	}
+	for _, pid := range o.pids {
+		if err := a.listProcess(pid, o); err != nil {
+			a.fail(err)
+		}
 	}
 	for i, w := range targets {
 		if err := a.list(w, o); err != nil {

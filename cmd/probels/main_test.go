@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("F", fixtures)
+			e.Setenv("PID", strconv.Itoa(os.Getpid()))
 			e.Setenv("GORACE", raceOptions)
 			return nil
 		},

@@ -17,10 +17,21 @@ type question struct {
 }
 
 func runResolve(a *app, args []string) error {
-	flags, o := newFlags("resolve", "")
+	flags, o := newFlags("resolve", "p")
 	args, err := parse(flags, o, args)
 	if err != nil {
 		return helpOr(a, "resolve", err)
+	}
+	if len(o.pids) > 0 {
+		if len(args) == 0 {
+			return usagef("no name to resolve; try: probels resolve -p %d malloc, or list them: probels -p %d", o.pids[0], o.pids[0])
+		}
+		for _, pid := range o.pids {
+			if err := a.resolveProcess(pid, args, o); err != nil {
+				a.fail(err)
+			}
+		}
+		return nil
 	}
 	questions, err := parseQuestions(args)
 	if err != nil {
@@ -171,6 +182,12 @@ func locationLine(l *offset.Location) string {
 	if l.File != "" {
 		c = append(c, "("+l.File+")")
 	}
+	if at, ok := l.RuntimeAddr(); ok {
+		c = append(c, "at="+hex(at))
+	}
+	if l.Object != nil && l.Object.MappedPath != l.Path {
+		c = append(c, "mapped as "+l.Object.MappedPath)
+	}
 	return strings.Join(c, "  ")
 }
 
@@ -181,6 +198,7 @@ func locationJSON(spec offset.Spec, l *offset.Location) []byte {
 	j.str("kind", l.Kind.String())
 	j.str("path", l.Path)
 	j.strNonEmpty("build_id", l.BuildID)
+	writeProcess(&j, l.Object)
 	j.strNonEmpty("provider", l.Provider)
 	j.strNonEmpty("name", l.Name)
 	if l.Version != "" {
@@ -189,6 +207,8 @@ func locationJSON(spec offset.Spec, l *offset.Location) []byte {
 	}
 	j.uint("address", uint64(l.Addr))
 	j.uint("offset", uint64(l.Offset))
+	at, mapped := l.RuntimeAddr()
+	writeRuntime(&j, at, mapped)
 	if l.RefCtrOffset != 0 {
 		j.uint("ref_ctr_offset", uint64(l.RefCtrOffset))
 	}
