@@ -10,13 +10,14 @@ import (
 	"sync"
 
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/inflate"
 )
 
 // FromELF makes what New needs of an ELF file: a program with DWARF in it, or
 // its separate debug file. f must stay open as long as the Data is used. Sup and
 // Split are the caller's to fill in.
 func FromELF(f *elfsym.File) (Sections, Config) {
-	return &elfSections{f: f, open: make(map[string]*elfSection)}, Config{
+	return &elfSections{f: f, open: make(map[string]Section)}, Config{
 		Machine: f.Machine(), Class: f.Class(), ByteOrder: f.ByteOrder(), Code: codeOf(f),
 	}
 }
@@ -55,16 +56,8 @@ type elfSections struct {
 	f *elfsym.File
 
 	mu   sync.Mutex // protects what follows
-	open map[string]*elfSection
+	open map[string]Section
 }
-
-// An elfSection reads where it can and inflates where it must.
-type elfSection struct {
-	io.ReaderAt
-	size int64
-}
-
-func (s *elfSection) Size() int64 { return s.size }
 
 // Section implements Sections. A compressed section is under its usual name,
 // even if the file calls it .zdebug_….
@@ -94,18 +87,51 @@ func (s *elfSections) Section(name string) (Section, error) {
 	if err != nil {
 		return nil, err
 	}
-	sec := &elfSection{raw, int64(h.Size)}
+	var sec Section = raw
 	if z.Type != 0 {
-		sec = &elfSection{&inflated{load: sync.OnceValues(func() ([]byte, error) { return s.f.Data(h) })}, int64(min(z.Size, 1<<62))}
+		if sec, err = s.inflated(h, z, raw); err != nil {
+			return nil, err
+		}
 	}
 	s.open[name] = sec
 	return sec, nil
 }
 
-// inflated is a compressed section that is inflated when first read.
-type inflated struct{ load func() ([]byte, error) }
+// inWhole is up to which size, inflated, a section is inflated at once and kept.
+// Larger ones are inflated as they are read, again where a reader goes back.
+const inWhole = 24 << 20
 
-func (s *inflated) ReadAt(p []byte, off int64) (int, error) {
+// inflated is a compressed section. The limits are elfsym's, which a Reader does
+// not need: it takes the same memory whatever the section has.
+func (s *elfSections) inflated(h *elfsym.Section, z elfsym.Compression, raw *io.SectionReader) (Section, error) {
+	if z.Size > 1<<40 {
+		return nil, &elfsym.FormatError{Part: h.Name, Offset: h.Offset, Reason: "it inflates to more than 1 TiB", Err: elfsym.ErrLimit}
+	}
+	size, stream := int64(z.Size), raw.Size()-int64(z.Header)
+	if z.Type == elf.COMPRESS_ZLIB && size > inWhole {
+		return inflate.NewReader(io.NewSectionReader(raw, int64(z.Header), stream), stream, size), nil
+	}
+	return &wholeSection{size, sync.OnceValues(func() ([]byte, error) {
+		if z.Type != elf.COMPRESS_ZLIB {
+			return s.f.Data(h)
+		}
+		b := make([]byte, stream)
+		if n, err := raw.ReadAt(b, int64(z.Header)); n < len(b) {
+			return nil, err
+		}
+		return inflate.All(b, size)
+	})}, nil
+}
+
+// wholeSection is a compressed section that is inflated when first read.
+type wholeSection struct {
+	size int64
+	load func() ([]byte, error)
+}
+
+func (s *wholeSection) Size() int64 { return s.size }
+
+func (s *wholeSection) ReadAt(p []byte, off int64) (int, error) {
 	b, err := s.load()
 	if err != nil {
 		return 0, err

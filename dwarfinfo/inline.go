@@ -75,13 +75,13 @@ func (d *Data) inlined(n *names, same func(*Func) bool, yield func(*Inline, erro
 		return
 	}
 	budget := d.f.Budget()
-	eachUnit(d, func(u *die.Unit, buf []byte) (found[Inline], []byte) {
+	eachUnit(d, func(u *die.Unit, buf *die.Buffer) found[Inline] {
 		u, err := u.Whole()
 		if err != nil {
-			return found[Inline]{err: err}, buf
+			return found[Inline]{err: err}
 		}
 		w := inlineWalk{d: d, n: n, w: budget, known: make(map[die.Loc]*Func)}
-		buf, err = u.FunctionsNamed(s, buf, budget, func(fn die.Entry) bool {
+		err = u.FunctionsNamed(s, buf, budget, func(fn die.Entry) bool {
 			err := w.function(fn)
 			if w.err == nil {
 				w.err = err
@@ -91,7 +91,7 @@ func (d *Data) inlined(n *names, same func(*Func) bool, yield func(*Inline, erro
 		if err == nil {
 			err = w.err
 		}
-		return found[Inline]{w.all, err}, buf
+		return found[Inline]{w.all, err}
 	}, func(r found[Inline]) bool {
 		for i := range r.all {
 			in := &r.all[i]

@@ -24,14 +24,14 @@ func (d *Data) Lookup(names ...string) iter.Seq2[*Func, error] {
 			return
 		}
 		budget := d.f.Budget()
-		eachUnit(d, func(u *die.Unit, buf []byte) (found[Func], []byte) {
+		eachUnit(d, func(u *die.Unit, buf *die.Buffer) found[Func] {
 			u, err := u.Whole()
 			if err != nil {
-				return found[Func]{err: err}, buf
+				return found[Func]{err: err}
 			}
 			g := gatherer{d: d, w: budget, want: n.mayBe}
-			buf, err = u.FunctionsNamed(s, buf, budget, g.add)
-			return found[Func]{g.funcs, err}, buf
+			err = u.FunctionsNamed(s, buf, budget, g.add)
+			return found[Func]{g.funcs, err}
 		}, func(r found[Func]) bool {
 			// Scopes are looked up here, in one goroutine, for the few that are left.
 			for i := range r.all {

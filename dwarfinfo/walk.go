@@ -15,14 +15,14 @@ import (
 func (d *Data) Funcs() iter.Seq2[*Func, error] {
 	return func(yield func(*Func, error) bool) {
 		budget := d.f.Budget()
-		eachUnit(d, func(u *die.Unit, buf []byte) (found[Func], []byte) {
+		eachUnit(d, func(u *die.Unit, buf *die.Buffer) found[Func] {
 			u, err := u.Whole()
 			if err != nil {
-				return found[Func]{err: err}, buf
+				return found[Func]{err: err}
 			}
 			g := gatherer{d: d, w: budget}
-			buf, err = u.Functions(buf, budget, g.add)
-			return found[Func]{g.funcs, err}, buf
+			err = u.Functions(buf, budget, g.add)
+			return found[Func]{g.funcs, err}
 		}, func(r found[Func]) bool { return r.yield(yield) })
 	}
 }
@@ -66,8 +66,8 @@ const ahead = 256
 
 // eachUnit calls work for all units of .debug_info, several at once, and then
 // done for the results one by one in the units' order, until it returns false.
-// Each worker has a buffer that it passes on.
-func eachUnit[T any](d *Data, work func(*die.Unit, []byte) (found[T], []byte), done func(found[T]) bool) {
+// Each worker has a buffer.
+func eachUnit[T any](d *Data, work func(*die.Unit, *die.Buffer) found[T], done func(found[T]) bool) {
 	p := &pool[T]{f: d.f, work: work, results: make(map[int]found[T]), started: make(map[int]bool), end: -1}
 	p.cond.L = &p.mu
 	p.findBig(d.c.Workers)
@@ -94,7 +94,9 @@ func eachUnit[T any](d *Data, work func(*die.Unit, []byte) (found[T], []byte), d
 // pool is the state of one walk.
 type pool[T any] struct {
 	f    *die.File
-	work func(*die.Unit, []byte) (found[T], []byte)
+	work func(*die.Unit, *die.Buffer) found[T]
+
+	reading sync.Mutex
 
 	mu      sync.Mutex // protects what follows
 	cond    sync.Cond
@@ -138,24 +140,42 @@ func (p *pool[T]) findBig(workers int) {
 
 // run walks units until there are no more.
 func (p *pool[T]) run() {
-	var buf []byte
+	var buf die.Buffer
 	for {
-		i, ok := p.take()
-		if !ok {
-			return
-		}
-		u, err := p.f.Unit(i)
+		i, u := p.unit(&buf)
 		if u == nil {
-			p.finish(i, err)
 			return
 		}
-		var r found[T]
-		r, buf = p.work(u, buf)
+		r := p.work(u, &buf)
 		p.mu.Lock()
 		p.results[i] = r
 		p.cond.Broadcast()
 		p.mu.Unlock()
 	}
+}
+
+// unit is the next unit to walk, nil if there are no more. In a section that has
+// to be inflated its bytes are read here, by one worker while others walk what
+// they have, so that the section is gone through once.
+func (p *pool[T]) unit(buf *die.Buffer) (int, *die.Unit) {
+	if p.f.Sequential() {
+		p.reading.Lock()
+		defer p.reading.Unlock()
+	}
+	i, ok := p.take()
+	if !ok {
+		return 0, nil
+	}
+	u, err := p.f.Unit(i)
+	if u == nil {
+		p.finish(i, err)
+		return 0, nil
+	}
+	if p.f.Sequential() {
+		// Whatever is wrong is met again by who wants the bytes.
+		_ = u.Fill(buf)
+	}
+	return i, u
 }
 
 // take is the next unit to walk. The results of too many are not gathered.

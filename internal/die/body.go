@@ -71,24 +71,46 @@ func (u *Unit) abbrevs(w *Budget) (*abbrevTable, error) {
 	return t, nil
 }
 
-// load reads the unit into buf, or anew if that has no room.
-func (u *Unit) load(buf []byte, w *Budget) (*body, error) {
+// A Buffer is room for a unit's bytes that one unit after the other uses. Its
+// zero value is ready.
+type Buffer struct {
+	b  []byte
+	of *Unit // whose bytes are in b
+}
+
+// Fill reads the unit's bytes, so that they need not be read again when they
+// are asked for.
+func (u *Unit) Fill(buf *Buffer) error {
+	buf.of = nil
 	if u.split == nil {
-		return nil, u.root.err // its header was not understood
+		return u.root.err // its header was not understood
 	}
 	if u.Size > u.File.c.MaxUnit {
-		return nil, &Error{u.Section(), u.Off, fmt.Sprintf("a unit of %d bytes, %d allowed", u.Size, u.File.c.MaxUnit), ErrLimit}
+		return &Error{u.Section(), u.Off, fmt.Sprintf("a unit of %d bytes, %d allowed", u.Size, u.File.c.MaxUnit), ErrLimit}
 	}
-	if uint64(cap(buf)) < u.Size {
-		buf = make([]byte, u.Size)
+	if uint64(cap(buf.b)) < u.Size {
+		buf.b = make([]byte, u.Size)
 	}
-	b := &body{u: u, b: buf[:u.Size], f: u.format()}
-	if err := readSection(u.list().s, u.Section(), b.b, u.Off); err != nil {
+	buf.b = buf.b[:u.Size]
+	if err := readSection(u.list().s, u.Section(), buf.b, u.Off); err != nil {
+		return err
+	}
+	buf.of = u
+	return nil
+}
+
+// load reads the unit into buf, unless it is there already.
+func (u *Unit) load(buf *Buffer, w *Budget) (*body, error) {
+	if buf.of != u {
+		if err := u.Fill(buf); err != nil {
+			return nil, err
+		}
+	}
+	ab, err := u.abbrevs(w)
+	if err != nil {
 		return nil, err
 	}
-	var err error
-	b.ab, err = u.abbrevs(w)
-	return b, err
+	return &body{u: u, b: buf.b, f: u.format(), ab: ab}, nil
 }
 
 // body is the unit, of the recently used or read.
@@ -103,7 +125,7 @@ func (u *Unit) body(w *Budget) (*body, error) {
 	if err := w.spend(int64(u.Size)); err != nil {
 		return nil, err
 	}
-	b, err := u.load(nil, w)
+	b, err := u.load(new(Buffer), w)
 	if err != nil {
 		return nil, err
 	}

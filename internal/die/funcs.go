@@ -31,17 +31,17 @@ func roleOf(tag dwarf.Tag, specs []Spec) role {
 
 // Functions calls fn for all subprograms of the unit that have code, those
 // nested in others included, in the order of their offsets, until fn returns
-// false. The unit is read into buf, which is given back, maybe larger: fn's
-// entries must not be kept, their Locs may.
-func (u *Unit) Functions(buf []byte, w *Budget, fn func(Entry) bool) ([]byte, error) {
+// false. The unit is read into buf: fn's entries must not be kept, their Locs may
+// be.
+func (u *Unit) Functions(buf *Buffer, w *Budget, fn func(Entry) bool) error {
 	b, err := u.load(buf, w)
 	if err != nil {
-		return buf, err
+		return err
 	}
 	if r := u.info(b); r.err != nil {
-		return b.b, r.err
+		return r.err
 	}
-	return b.b, b.functions(fn)
+	return b.functions(fn)
 }
 
 // KeptFunctions is Functions for a unit that more will be asked of: it is kept

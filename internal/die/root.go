@@ -68,7 +68,7 @@ func (u *Unit) rootAlone() (Entry, error) {
 		}
 		// Longer than the window, or damaged.
 	}
-	b, err := u.load(nil, nil)
+	b, err := u.load(new(Buffer), nil)
 	if err != nil {
 		return Entry{}, err
 	}

@@ -166,19 +166,19 @@ func (s *NameSearch) indexed(u *Unit) bool {
 
 // FunctionsNamed is Functions for a unit that may have a function of the names,
 // or an inlined copy of one; for another it calls nothing.
-func (u *Unit) FunctionsNamed(s *NameSearch, buf []byte, w *Budget, fn func(Entry) bool) ([]byte, error) {
+func (u *Unit) FunctionsNamed(s *NameSearch, buf *Buffer, w *Budget, fn func(Entry) bool) error {
 	b, err := u.load(buf, w)
 	if err != nil {
-		return buf, err
+		return err
 	}
 	// A split unit's strings are those of its own file, which was not searched.
 	if u.skeleton == nil && !s.mayHave(b) {
-		return b.b, nil
+		return nil
 	}
 	if r := u.info(b); r.err != nil {
-		return b.b, r.err
+		return r.err
 	}
-	return b.b, b.functions(fn)
+	return b.functions(fn)
 }
 
 // remark notes what a table's functions need to be found by name.

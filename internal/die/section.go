@@ -8,6 +8,8 @@ import (
 	"math"
 	"strings"
 	"sync/atomic"
+
+	"github.com/probels/probels/internal/inflate"
 )
 
 // A Section is the content of one section, inflated if the file has it
@@ -32,6 +34,9 @@ func readSection(s Section, name string, p []byte, off uint64) error {
 	}
 	if err == nil || errors.Is(err, io.EOF) {
 		return damaged(name, off, "%d of %d bytes were there", n, len(p))
+	}
+	if errors.Is(err, inflate.ErrDamaged) {
+		return fmt.Errorf("%s at 0x%x: %w: %w", name, off, ErrDamaged, err)
 	}
 	return fmt.Errorf("%s at 0x%x: %w", name, off, err)
 }
