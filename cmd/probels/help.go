@@ -39,11 +39,17 @@ func runHelp(a *app, args []string) error {
 		letters = "mp"
 	case "resolve":
 		letters = "p"
-	case "debuginfo":
+	case "debuginfo", "check", "diff":
 	default:
 		return nil
 	}
-	fs, _ := newFlags(c.name, letters)
+	fs, o := newFlags(c.name, letters)
+	switch c.name {
+	case "check":
+		(&checking{o: o}).flags(fs)
+	case "diff":
+		addDiffFlags(fs, o, new(string))
+	}
 	a.out.WriteString("\nflags, which may stand anywhere:\n")
 	fs.VisitAll(func(f *flag.Flag) {
 		value, text := flag.UnquoteUsage(f)
@@ -90,7 +96,34 @@ stack trace, unless --in names the file. Every place that a name stands for is p
 
 Exit status: 0 all found, 1 something was not, 2 wrong use or an unreadable file.
 `,
+	"check": checkHelp,
+	"diff":  diffHelp,
 }
+
+const checkHelp = `Holds programs to their USDT probes, for CI. A SPEC is a probe or a function as
+for resolve, or a pattern, which has to match something; behind a probe may stand
+
+  (u64, i32)   its arguments: u, i or f and bits, 24B for a structure, _ for any
+  (2)          how many arguments it has
+  =N  >=N      how many probes match
+
+  probels check build/server 'myapp:request__done(u64, i32)' 'myapp:*>=5'
+  probels check --write probes.lock build/server     a manifest of what is there
+  probels check -f probes.lock                       hold the next build to it
+
+What is compared is what the source decides: names, and the arguments' width,
+sign and whether they are floating point; never where the compiler keeps them, nor how
+many sites it makes. Probes that a manifest does not list are only noted. The file's
+own tables are looked at and no debug file, unless --debug says otherwise.
+
+Exit status: 0 all is there, 1 something is not, 2 wrong use or an unreadable file.
+`
+
+const diffHelp = `BREAKS marks what users of the probes would notice, and gives status 1: probes gone,
+arguments of another number, width or sign, semaphores gained or lost, sites that moved to
+another function. New probes are noted; what only the compiler decided is
+counted, and shown with -v.
+`
 
 func runVersion(a *app, args []string) error {
 	flags, o := newFlags("version", "")

@@ -54,6 +54,8 @@ func commands() []command {
 	return []command{
 		{"list", "TARGET…", "every probe; the default", runList},
 		{"resolve", "TARGET SPEC…", "names to file offsets", runResolve},
+		{"check", "TARGET SPEC… | -f MANIFEST", "status 1 unless all are there; --write MANIFEST writes what is", runCheck},
+		{"diff", "OLD NEW", "probes gone, new and changed between two builds", runDiff},
 		{"debuginfo", "TARGET…", "where a file's stripped names are, and every place tried", runDebuginfo},
 		{"completion", "bash|zsh|fish", "a completion script for a shell", runCompletion},
 		{"version", "", "the version of this program", runVersion},

@@ -149,17 +149,27 @@ func (c *checker) missing(e *Entry) Failure {
 		f.Text = "missing: nothing matches"
 		return f
 	}
-	near := nearest.New(e.Spec)
-	_, short, _ := strings.Cut(e.Spec, ":")
+	// The provider is mostly right, so the names that it has come first.
+	provider, short, _ := strings.Cut(e.Spec, ":")
+	same, others := nearest.New(short), nearest.New(e.Spec)
 	alone := nearest.New(short)
 	for i := range c.probes {
-		near.Add(c.probes[i].FullName(), c.probes[i].FullName())
-		alone.Add(c.probes[i].FullName(), c.probes[i].Name)
+		p := &c.probes[i]
+		if p.Provider == provider {
+			same.Add(p.FullName(), p.Name)
+		}
+		others.Add(p.FullName(), p.FullName())
+		alone.Add(p.FullName(), p.Name)
 	}
-	if f.Nearest = near.Names(); f.Nearest == nil {
-		f.Nearest = alone.Names()
+	for _, r := range []*nearest.Ranking{same, others, alone} {
+		if f.Nearest = r.Names(); f.Nearest != nil {
+			break
+		}
 	}
-	if len(f.Nearest) > 0 {
+	switch {
+	case len(c.probes) == 0:
+		f.Text += "; the file has no USDT probes"
+	case len(f.Nearest) > 0:
 		f.Text += "; nearest " + strings.Join(f.Nearest, ", ")
 	}
 	return f
