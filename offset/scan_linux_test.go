@@ -1,3 +1,5 @@
+//go:build linux
+
 package offset_test
 
 import (
@@ -83,18 +85,24 @@ func TestScanUnreadable(t *testing.T) {
 		// Root may read all. A file that is a directory's cannot be opened by
 		// anybody whose path is too long.
 		root := tree(t, "lib", "=amd64/libtestbin.so")
-		deep := root
+		deep, err := os.OpenRoot(root)
 		for range 25 {
 			name := strings.Repeat("n", 200)
-			if err := os.Chdir(deep); err != nil {
+			if err == nil {
+				err = deep.Mkdir(name, 0o755)
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Mkdir(name, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			deep = name
+			var next *os.Root
+			next, err = deep.OpenRoot(name)
+			deep.Close()
+			deep = next
 		}
-		t.Cleanup(func() { os.Chdir("/") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		deep.Close()
 		got, _ := scan(t, root, nil)
 		if len(got) != 2 || got[0] != "lib 1" || !strings.HasSuffix(got[1], ": the path is too long") {
 			t.Errorf("%v", got)

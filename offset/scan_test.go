@@ -166,6 +166,7 @@ func TestScanStops(t *testing.T) {
 		t.Errorf("%d goroutines, before %d", after, before)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	var last error
 	n = 0
 	for _, err := range offset.NewScan(nil).Files(ctx, root) {

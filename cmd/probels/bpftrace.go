@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -186,7 +185,7 @@ func (s spelled) paths() ([]string, error) {
 	if _, err := os.Stat(s.path); err == nil || !glob.Has(s.path) {
 		return []string{s.path}, nil
 	}
-	paths, err := filepath.Glob(s.path)
+	paths, err := patternPaths(s.path)
 	if err != nil || len(paths) == 0 {
 		return nil, usagef("no file matches %s", s.path)
 	}

@@ -37,6 +37,8 @@ func runHelp(a *app, args []string) error {
 	switch c.name {
 	case "list":
 		letters = "mp"
+	case "scan":
+		letters = "m"
 	case "resolve":
 		letters = "p"
 	case "debuginfo", "check", "diff":
@@ -47,6 +49,8 @@ func runHelp(a *app, args []string) error {
 	switch c.name {
 	case "check":
 		(&checking{o: o}).flags(fs)
+	case "scan":
+		scanFlags(fs)
 	case "diff":
 		addDiffFlags(fs, o, new(string))
 	}
@@ -72,8 +76,9 @@ commands:
 
 const usageRest = `
 A TARGET is a path, a command in $PATH, or in bpftrace's spelling
-usdt:PATH:PROVIDER:NAME or uprobe:PATH:FUNC, with *, ? and […]; or -p PID stands
-in its place: all files that a process has mapped executable.
+usdt:PATH:PROVIDER:NAME or uprobe:PATH:FUNC, with *, ? and […] (* alone for PATH is
+every command in $PATH and every library of the system); or -p PID stands in its
+place: all files that a process has mapped executable.
 
 More: probels help COMMAND
 `

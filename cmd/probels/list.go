@@ -40,6 +40,12 @@ func runList(a *app, args []string) error {
 		}
 	}
 	for i, w := range targets {
+		if w.many {
+			if err := a.listMany(w, o); err != nil {
+				a.fail(err)
+			}
+			continue
+		}
 		if err := a.list(w, o); err != nil {
 			if i > 0 {
 				err = hintMatch(err, args[0], w.arg)

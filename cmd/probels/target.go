@@ -149,10 +149,13 @@ func expandTargets(args []string) ([]wantedTarget, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range paths {
-			w.path = p
+		if w.many = len(paths) > 1 || s.path == "*"; w.many {
+			w.paths = paths
 			out = append(out, w)
+			continue
 		}
+		w.path = paths[0]
+		out = append(out, w)
 	}
 	return out, nil
 }
@@ -160,6 +163,8 @@ func expandTargets(args []string) ([]wantedTarget, error) {
 // wantedTarget is a file to list, and what its spelling narrows the listing to.
 type wantedTarget struct {
 	arg, path string
+	paths     []string // of a pattern that fits several: path is ""
+	many      bool
 	kinds     offset.Kind
 	match     []string
 }
