@@ -116,6 +116,9 @@ func (f *File) readIndex(x *dwpIndexes, s Section, name string) error {
 		return &Error{name, 0, fmt.Sprintf("version %d", version), ErrUnsupported}
 	}
 	cols, units, slots := uint64(f.U32(b[4:])), uint64(f.U32(b[8:])), uint64(f.U32(b[12:]))
+	if units == 0 {
+		return nil
+	}
 	n := uint64(len(b)) - 16
 	if cols == 0 || cols > 32 || slots > n/12 || units > n || 12*slots+4*cols+8*units*cols > n {
 		return damaged(name, 0, "%d columns, %d units and %d slots in %d bytes", cols, units, slots, len(b))
