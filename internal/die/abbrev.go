@@ -4,6 +4,8 @@ import (
 	"debug/dwarf"
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 )
 
 // A Spec is one attribute of an abbreviation: its name and form, and for
@@ -64,25 +66,40 @@ const (
 // errShort: the window of a table ends before the table does.
 var errShort = fmt.Errorf("%w: abbreviations without an end", ErrDamaged)
 
-// parseAbbrevs compiles the table at the start of b.
-func parseAbbrevs(b []byte, f format) (*abbrevTable, error) {
+// abbrevParser is what compiling a table needs and the next one uses again:
+// a library has a thousand tables.
+type abbrevParser struct {
+	window []byte
+	all    []Abbrev
+	cuts   []cut
+	specs  []Spec
+	steps  []step
+}
+
+// A cut is where an abbreviation's parts end in what is gathered for all.
+type cut struct {
+	code         uint64
+	specs, steps int
+}
+
+var abbrevParsers = sync.Pool{New: func() any { return new(abbrevParser) }}
+
+// parse compiles the table at the start of b.
+func (p *abbrevParser) parse(b []byte, f format) (*abbrevTable, error) {
 	t := &abbrevTable{}
-	var specs []Spec
-	var steps []step
+	specs, steps, cuts, all := p.specs[:0], p.steps[:0], p.cuts[:0], p.all[:0]
+	defer func() { p.specs, p.steps, p.cuts, p.all = specs, steps, cuts, all }()
 	i := 0
 	num := func() (v uint64) {
+		if uint(i) < uint(len(b)) && b[i] < 0x80 {
+			i++
+			return uint64(b[i-1])
+		}
 		if i >= 0 {
 			v, i = uleb(b, i)
 		}
 		return v
 	}
-	// Slices into specs and steps are cut at the end, when these no longer move.
-	type cut struct {
-		code         uint64
-		specs, steps int
-	}
-	var cuts []cut
-	var all []Abbrev
 	for {
 		code := num()
 		if i < 0 {
@@ -156,25 +173,27 @@ func parseAbbrevs(b []byte, f format) (*abbrevTable, error) {
 		cuts = append(cuts, cut{code, len(specs), len(steps)})
 	}
 	t.size = i
+	t.dense = slices.Clone(all)
+	ownSpecs, ownSteps := slices.Clone(specs), slices.Clone(steps)
 	from := cut{}
-	for n := range all {
-		c := cuts[n]
-		all[n].Specs, all[n].steps = specs[from.specs:c.specs:c.specs], steps[from.steps:c.steps:c.steps]
-		all[n].role = roleOf(all[n].Tag, all[n].Specs)
+	for n := range t.dense {
+		c, a := cuts[n], &t.dense[n]
+		a.Specs, a.steps = ownSpecs[from.specs:c.specs:c.specs], ownSteps[from.steps:c.steps:c.steps]
+		a.role = roleOf(a.Tag, a.Specs)
 		from = c
 	}
-	t.dense = all
+	own := t.dense
 	for n, c := range cuts {
 		if c.code == uint64(n)+1 {
 			continue
 		}
 		// From the first that is out of order on they are in the map. Of two with
 		// one code the first counts, as for binutils.
-		t.dense = all[:n]
-		t.sparse = make(map[uint64]*Abbrev, len(all)-n)
-		for m := n; m < len(all); m++ {
+		t.dense = own[:n]
+		t.sparse = make(map[uint64]*Abbrev, len(own)-n)
+		for m := n; m < len(own); m++ {
 			if code := cuts[m].code; t.get(code) == nil {
-				t.sparse[code] = &all[m]
+				t.sparse[code] = &own[m]
 			}
 		}
 		break

@@ -3,6 +3,7 @@ package die
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -48,17 +49,20 @@ func (u *Unit) abbrevs(w *Budget) (*abbrevTable, error) {
 	if ok {
 		return t, nil
 	}
+	p := abbrevParsers.Get().(*abbrevParser)
+	defer abbrevParsers.Put(p)
 	for n := uint64(8 << 10); ; n *= 4 {
 		n = min(n, end-off)
 		if err := w.spend(int64(n)); err != nil {
 			return nil, err
 		}
-		b := make([]byte, n)
+		p.window = slices.Grow(p.window[:0], int(n))
+		b := p.window[:n]
 		err := readSection(f.abbrev, ".debug_abbrev", b, off)
 		if err != nil {
 			return nil, err
 		}
-		if t, err = parseAbbrevs(b, k.f); err == nil {
+		if t, err = p.parse(b, k.f); err == nil {
 			break
 		}
 		if !errors.Is(err, errShort) || n == end-off {
