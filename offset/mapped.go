@@ -189,9 +189,9 @@ func running(ctx context.Context, proc string, o *Options) (*System, error) {
 func lastName(names []string) string { return names[len(names)-1] }
 
 // Open yields every file with its objects: one, or the libraries of an archive.
-// They are closed when the loop goes on. Where no process led to the file, because
-// all have ended or may not be asked, there are none, and SharedFile.Err says
-// why.
+// They are closed when the loop goes on. Where no process led to the file there are
+// none, and SharedFile.Err says why: ErrProcessChanged if all have ended, or have it
+// mapped no more.
 func (s *System) Open(ctx context.Context) iter.Seq2[*SharedFile, []*Object] {
 	return func(yield func(*SharedFile, []*Object) bool) {
 		var c current
@@ -203,8 +203,11 @@ func (s *System) Open(ctx context.Context) iter.Seq2[*SharedFile, []*Object] {
 			var objects []*Object
 			for _, seen := range f.seen {
 				if objects, f.Err = s.openIn(&c, seen); f.Err == nil {
-					f.Path, f.MappedPath, f.Err = objects[0].Path, objects[0].MappedPath, nil
+					f.Path, f.MappedPath = objects[0].Path, objects[0].MappedPath
 					break
+				}
+				if errors.Is(f.Err, ErrNoProcess) || errors.Is(f.Err, ErrNotProcess) {
+					f.Err = fmt.Errorf("%s: process %d: %w", f.MappedPath, seen.pid, ErrProcessChanged)
 				}
 			}
 			more := yield(f, objects)
@@ -250,7 +253,7 @@ func (s *System) openIn(c *current, seen seenAs) ([]*Object, error) {
 	}
 	at := slices.IndexFunc(c.images, func(im *image) bool { return im.id == seen.id })
 	if at < 0 {
-		return nil, fmt.Errorf("not mapped by process %d any more", seen.pid)
+		return nil, fmt.Errorf("not mapped any more: process %d: %w", seen.pid, ErrProcessChanged)
 	}
 	objects := c.p.open(c.images[at])
 	if err := c.p.Check(); err != nil {

@@ -163,11 +163,12 @@ func (o *Object) Addr(addr uint64) (elfsym.Addr, error) {
 
 // findBiases compares the mappings of code with the program headers.
 func (o *Object) findBiases() {
+	segments := o.Target.f.Segments().All()
 	for _, m := range o.Mappings {
 		if m.Flags&elf.PF_X == 0 {
 			continue
 		}
-		for _, s := range o.Target.f.Segments().All() {
+		for _, s := range segments {
 			if s.Type != elf.PT_LOAD || s.Flags&elf.PF_X == 0 || s.FileSize == 0 {
 				continue
 			}

@@ -18,14 +18,18 @@ import (
 // libraries are executed, of each of those. The first object owns the file.
 func (p *Process) openImages(o *Object, f *os.File, info fs.FileInfo) []*Object {
 	o.file = f
-	bases := imageBases(f, o.Mappings)
-	if len(bases) == 1 {
-		p.openImage(o, f, info, bases[0])
+	file, err := p.openELF(f, info, 0)
+	if err == nil && loadsAll(file, o.Mappings) {
+		p.setTarget(o, file, o.debugPath())
 		return []*Object{o}
 	}
-	if len(bases) == 0 {
-		_, o.Err = elfsym.NewFile(f, info.Size(), nil) // says what it is instead
-		o.Err = fmt.Errorf("%s: %w", o.describe(), o.Err)
+	bases := imageBases(f, o.Mappings)
+	switch {
+	case len(bases) == 0 && err == nil, len(bases) == 1 && bases[0] == 0 && err == nil:
+		p.setTarget(o, file, o.debugPath())
+		return []*Object{o}
+	case len(bases) == 0:
+		o.Err = fmt.Errorf("%s: %w", o.describe(), err)
 		return []*Object{o}
 	}
 	var out []*Object
@@ -73,6 +77,25 @@ func imageBases(f io.ReaderAt, maps []Mapping) []elfsym.Offset {
 	return out
 }
 
+// loadsAll reports whether every mapping is of a part that the program headers
+// ask for, as it is of any file but an archive.
+func loadsAll(f *elfsym.File, maps []Mapping) bool {
+	segments := f.Segments().All()
+	for _, m := range maps {
+		if !slices.ContainsFunc(segments, func(s elfsym.Segment) bool {
+			const largestPage = 64 << 10
+			return s.Type == elf.PT_LOAD && m.Offset < s.Offset+elfsym.Offset(s.FileSize) && m.Offset+largestPage > s.Offset
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Process) openELF(f *os.File, info fs.FileInfo, base elfsym.Offset) (*elfsym.File, error) {
+	return elfsym.NewFile(f, info.Size(), &elfsym.Options{Limits: p.opts.Limits, Base: base})
+}
+
 // openImage makes the target of the ELF file at a place in a file.
 func (p *Process) openImage(o *Object, f *os.File, info fs.FileInfo, base elfsym.Offset) {
 	debugPath := o.debugPath()
@@ -80,19 +103,18 @@ func (p *Process) openImage(o *Object, f *os.File, info fs.FileInfo, base elfsym
 		o.MappedPath += "!" + memberName(f, info.Size(), base)
 		debugPath = o.MappedPath // nothing is beside it: a build-id will find it
 	}
-	file, err := elfsym.NewFile(f, info.Size(), &elfsym.Options{Limits: p.opts.Limits, Base: base})
+	file, err := p.openELF(f, info, base)
 	if err != nil {
 		o.Err = fmt.Errorf("%s: %w", o.describe(), err)
 		return
 	}
-	t, err := newTarget(file, o.Path, debugPath, p.targetOptions())
-	if err != nil {
-		o.Err = err
-		return
+	p.setTarget(o, file, debugPath)
+}
+
+func (p *Process) setTarget(o *Object, file *elfsym.File, debugPath string) {
+	if o.Target, o.Err = newTarget(file, o.Path, debugPath, o, p.targetOptions()); o.Err == nil {
+		o.findBiases()
 	}
-	t.object = o
-	o.Target = t
-	o.findBiases()
 }
 
 // memberName is "/NAME" of the zip member that begins at a place, or else the

@@ -87,11 +87,11 @@ func Open(path string, o *Options) (*Target, error) {
 // New makes a target of a file that is open already and stays the caller's.
 // path is what locations will carry, and where its debug file is searched from.
 func New(f *elfsym.File, path string, o *Options) (*Target, error) {
-	return newTarget(f, path, path, o)
+	return newTarget(f, path, path, nil, o)
 }
 
-func newTarget(f *elfsym.File, path, debug string, o *Options) (*Target, error) {
-	t := &Target{f: f, path: path, debug: debug}
+func newTarget(f *elfsym.File, path, debug string, object *Object, o *Options) (*Target, error) {
+	t := &Target{f: f, path: path, debug: debug, object: object}
 	if o != nil {
 		t.opts = *o
 	}
@@ -126,7 +126,7 @@ func (t *Target) attachable() error {
 	switch {
 	case !load:
 		return fmt.Errorf("no loadable segments, %w", ErrNotExecutable)
-	case t.f.DebugOnly():
+	case t.object == nil && t.f.DebugOnly(): // what is executed has code
 		return t.debugOnly()
 	}
 	return nil // if it has no code, it has nothing to list, and may be asked about

@@ -167,7 +167,7 @@ func FuzzMaps(f *testing.F) {
 func BenchmarkAll(b *testing.B) {
 	var text bytes.Buffer
 	for i := range 1000 {
-		fmt.Fprintf(&text, "%x-%x r-xp 00028000 fe:00 %d                    /usr/lib/x86_64-linux-gnu/lib%d.so.6\n", 0x7f2c8e228000+i*4096, 0x7f2c8e229000+i*4096, 247026+i/5, i/5)
+		fmt.Fprintf(&text, "%x-%x r-xp 00028000 fe:00 %d                    /usr/lib/x86_64-linux-gnu/lib%d.so.6\n", 0x7f2c8e228000+uint64(i)*4096, 0x7f2c8e229000+uint64(i)*4096, 247026+i/5, i/5)
 	}
 	b.SetBytes(int64(text.Len()))
 	b.ReportAllocs()
