@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -546,15 +545,17 @@ func TestPerfMap(t *testing.T) {
 func TestNotProcess(t *testing.T) {
 	s := start(t, program(t, "amd64/probe-pie"))
 	zombie := exec.Command(skip.Tool(t, "true"))
-	out, err := zombie.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := zombie.Start(); err != nil {
 		t.Fatal(err)
 	}
-	io.ReadAll(out) // closed when it has ended
 	defer zombie.Wait()
+	for ended := false; !ended; {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", zombie.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended = bytes.Contains(stat, []byte(") Z"))
+	}
 	thread := 0
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
