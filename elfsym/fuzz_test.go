@@ -75,6 +75,7 @@ func ask(t *testing.T, b []byte) {
 	f.CheckUnchanged()
 	f.DebugOnly()
 	f.Needed()
+	f.Linking()
 	f.GoBuildID()
 	segs := f.Segments()
 	for _, s := range segs.All() {

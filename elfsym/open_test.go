@@ -285,3 +285,31 @@ func setDynamic(t testing.TB, b []byte, tag, to elf.DynTag, val uint64) {
 	}
 	t.Fatalf("no %v", tag)
 }
+
+func TestLinking(t *testing.T) {
+	for name, want := range map[string]string{
+		"amd64/main": "/lib64/ld-linux-x86-64.so.2  $ORIGIN", "s390x/main": "/lib/ld64.so.1  $ORIGIN", "amd64/libtestbin.so": " libtestbin.so ", "amd64/probe-nopie": "  ",
+	} {
+		l, err := open(t, name).Linking()
+		if got := l.Interp + " " + l.SONAME + " " + l.RPath + l.RunPath; got != want || err != nil || l.NoDefaultLib {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, want)
+		}
+	}
+	b := testbin.Read(t, "amd64/main")
+	for _, c := range []struct {
+		what    string
+		tag, to elf.DynTag
+		val     uint64
+		err     error
+	}{
+		{"a path beyond the strings", elf.DT_RUNPATH, elf.DT_RPATH, 1 << 30, elfsym.ErrDamaged},
+		{"strings at no address", elf.DT_STRTAB, elf.DT_STRTAB, 1 << 50, elfsym.ErrNoOffset},
+	} {
+		b := bytes.Clone(b)
+		setDynamic(t, b, c.tag, c.to, c.val)
+		l, err := parse(t, b).Linking()
+		if !errors.Is(err, c.err) || l.Interp == "" {
+			t.Errorf("%s: %+v, %v, want %v", c.what, l, err, c.err)
+		}
+	}
+}
