@@ -120,7 +120,7 @@ func findLibraries(ctx context.Context, root *inroot.Root, name string, o *FindO
 	f := newFinder(root, o)
 	q := loader.Query{Name: name}
 	if o.For != nil {
-		by, err := o.For.object(root)
+		by, err := o.For.loaderObject(root)
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +157,7 @@ func outside(root *inroot.Root, name string) string {
 }
 
 // object is the target as its loader sees it.
-func (t *Target) object(root *inroot.Root) (*loader.Object, error) {
+func (t *Target) loaderObject(root *inroot.Root) (*loader.Object, error) {
 	name := t.path
 	if !root.Host() {
 		rest, ok := strings.CutPrefix(name, strings.TrimSuffix(root.Dir(), "/")+"/")
@@ -199,7 +199,7 @@ func (t *Target) Needed(ctx context.Context, o *FindOptions) ([]Library, error) 
 		return nil, err
 	}
 	defer root.Close()
-	by, err := t.object(root)
+	by, err := t.loaderObject(root)
 	if err != nil {
 		return nil, err
 	}

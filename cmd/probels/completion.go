@@ -119,7 +119,7 @@ func takesValue(words []string, i int) bool {
 
 // offerNames offers the probes of a target that begin with what was typed.
 func (a *app) offerNames(target string, offer func(string)) {
-	t, err := a.openTarget(target, &options{debug: "off"})
+	t, err := a.openTarget(target, &options{debug: "off", quiet: true})
 	if err != nil {
 		return // the command itself will say so
 	}

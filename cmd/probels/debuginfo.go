@@ -47,7 +47,7 @@ type debugReport struct {
 }
 
 func (a *app) debuginfo(name string, o *options) error {
-	path, err := findTarget(name)
+	path, err := a.findTarget(name, o)
 	if err != nil {
 		return err
 	}

@@ -75,10 +75,10 @@ commands:
 `
 
 const usageRest = `
-A TARGET is a path, a command in $PATH, or in bpftrace's spelling
-usdt:PATH:PROVIDER:NAME or uprobe:PATH:FUNC, with *, ? and […] (* alone for PATH is
-every command in $PATH and every library of the system); or -p PID stands in its
-place: all files that a process has mapped executable.
+A TARGET is a path, a command in $PATH, a library (libc.so.6, libssl), or in bpftrace's
+spelling usdt:PATH:PROVIDER:NAME or uprobe:PATH:FUNC, with *, ? and […] (* alone for
+PATH is every command in $PATH and every library of the system); or -p PID stands in
+its place: all files that a process has mapped executable.
 
 More: probels help COMMAND
 `

@@ -183,7 +183,7 @@ func (a *app) remark(t *offset.Target, q offset.Query, n, sites int) {
 	if sites > 0 || q.Kinds&offset.KindUSDT == 0 || len(q.Match) > 0 {
 		return
 	}
-	a.note("%s: no USDT probes: %s", t.Path(), noUSDT(t))
+	a.note("%s: no USDT probes: %s", t.Path(), whyNoUSDT(t))
 }
 
 // noUSDT says why a file has no USDT probes.

@@ -36,6 +36,8 @@ func TestMain(m *testing.M) {
 // Scripts find the committed binaries in $F. They have besides the usual
 // commands:
 //
+//	elf RUNTIME PATH PART
+//	                    a launcher or library (see names_test.go)
 //	cut FILE N DST      the first N bytes of a file
 //	fifo PATH           a named pipe
 //	strange PATH        a program with names that mean harm (see strange_test.go)
@@ -55,6 +57,7 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) { return cond == "root" && os.Geteuid() == 0, nil },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"elf": writeELF,
 			"cut": func(ts *testscript.TestScript, _ bool, args []string) {
 				n, err := strconv.Atoi(args[1])
 				ts.Check(err)

@@ -117,6 +117,9 @@ func (a *app) resolve(questions []question, o *options) error {
 		if len(r.Locations) == 0 && errors.Is(err, elfsym.ErrTruncated) {
 			continue // that is why, as far as anybody can tell
 		}
+		if o.debug != "off" {
+			r.Err = definedWhere(t, r.Err)
+		}
 		a.answer(r, o)
 	}
 	return nil

@@ -56,6 +56,9 @@ func (p *tablePrinter) probe(pr offset.Probe) {
 
 func (p *tablePrinter) end() {
 	fmt.Fprintln(p.a.out, p.identity())
+	for _, line := range traceLines(p.t) {
+		fmt.Fprintf(p.a.out, "  %s\n", p.faint(clean(line)))
+	}
 	if p.q.Kinds&offset.KindUSDT != 0 {
 		p.usdtTable(usdt.Group(p.sites))
 	}
@@ -71,7 +74,11 @@ func (p *tablePrinter) end() {
 // identity is the line that says what the file is.
 func (p *tablePrinter) identity() string {
 	f := p.t.File()
-	parts := []string{fileKind(f), machineName(f)}
+	kind, language := programKind(p.t)
+	parts := []string{kind, machineName(f)}
+	if language != "" {
+		parts = append(parts, language)
+	}
 	if v := f.GoVersion(); v != "" {
 		parts = append(parts, clean(v))
 	}
@@ -180,7 +187,7 @@ func (p *tablePrinter) usdtTable(probes []usdt.Probe) {
 	}
 	fmt.Fprintln(out, head)
 	if len(probes) == 0 && len(p.q.Match) == 0 {
-		fmt.Fprintf(out, "  %s\n", p.faint("none: "+noUSDT(p.t)))
+		fmt.Fprintf(out, "  %s\n", p.faint("none: "+whyNoUSDT(p.t)))
 	}
 	rows := make([][]string, 0, len(probes))
 	for i := range probes {

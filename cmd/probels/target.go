@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,9 +13,10 @@ import (
 	"github.com/probels/probels/offset"
 )
 
-// openTarget opens what a person named: a path, or a command in $PATH.
+// openTarget opens what a person named: a path, a command in $PATH, or a library
+// as its loader would find it.
 func (a *app) openTarget(name string, o *options) (*offset.Target, error) {
-	path, err := findTarget(name)
+	path, err := a.findTarget(name, o)
 	if err != nil {
 		return nil, err
 	}
@@ -28,11 +30,14 @@ func (a *app) openTarget(name string, o *options) (*offset.Target, error) {
 		return t, nil
 	case errors.Is(err, elfsym.ErrNotRegular):
 		if info, serr := os.Stat(path); serr == nil && info.IsDir() {
+			if _, ok := findCommand("scan"); ok {
+				return nil, usagef("%s: a directory; for what is in it: probels scan %s", name, shellWord(name))
+			}
 			return nil, usagef("%s: a directory; name a program or library in it", name)
 		}
 	case errors.Is(err, elfsym.ErrNotELF):
-		if hint := scriptHint(name, path); hint != "" {
-			return nil, usagef("%s", hint)
+		if s, ok := offset.ParseScript(firstBytes(path, 256)); ok {
+			return nil, usagef("%s", scriptHint(path, s, ""))
 		}
 	}
 	return nil, plainError(err)
@@ -46,37 +51,87 @@ func plainError(err error) error {
 	return err
 }
 
-// findTarget is the path of a target. A word without "/" is a file here or,
-// if there is none, a command.
-func findTarget(name string) (string, error) {
+// findOptions are where names are looked up: $PATH. LD_LIBRARY_PATH is set for
+// this process, and says nothing about those to be traced.
+func findOptions() *offset.FindOptions {
+	return &offset.FindOptions{Path: filepath.SplitList(os.Getenv("PATH"))}
+}
+
+// findTarget is the path of a target. A word without "/" is a file here or, if
+// there is none, a command or a library.
+func (a *app) findTarget(name string, o *options) (string, error) {
 	_, err := os.Stat(name)
 	if err == nil || strings.Contains(name, "/") {
 		return name, nil
 	}
-	if found := inPath(name, false); len(found) > 0 {
-		return found[0], nil
-	}
 	if name == "" {
 		return "", usagef("an empty file name")
 	}
-	return "", usagef("%s: no such file, and no such command in $PATH", name)
+	found, err := offset.Find(context.Background(), name, findOptions())
+	if len(found) == 0 {
+		if !errors.Is(err, offset.ErrNoSuchName) {
+			return "", err
+		}
+		if looksLikeLibrary(name) {
+			return "", usagef("%s: no such file, no such command in $PATH, and no such library", name)
+		}
+		return "", usagef("%s: no such file, and no such command in $PATH", name)
+	}
+	switch first := &found[0]; first.Kind {
+	case offset.FoundCommand:
+		return first.Path, nil
+	case offset.FoundScript:
+		return "", usagef("%s", scriptHint(filepath.Join(first.How, name), first.Script, nextProgram(name, found)))
+	}
+	return a.chooseLibrary(name, found, o)
 }
 
-// inPath are the files of that name in $PATH that may be executed, in its order.
-func inPath(name string, onlyELF bool) []string {
-	var out []string
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		path := filepath.Join(dir, name)
-		info, err := os.Stat(path)
-		if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-			continue
-		}
-		if onlyELF && !bytes.HasPrefix(firstBytes(path, 4), []byte("\x7fELF")) {
-			continue
-		}
-		out = append(out, path)
+// chooseLibrary is the one library that a name stands for on this machine.
+func (a *app) chooseLibrary(name string, found []offset.Candidate, o *options) (string, error) {
+	if !looksLikeLibrary(name) {
+		// "probels bash readline" means a function: only what looks like a library's
+		// name is one.
+		return "", usagef("%s: no such file, and no such command in $PATH; there is a library: probels %s", name, found[0].Name)
 	}
-	return out
+	var mine, others []string
+	var path string
+	for pass := range 2 {
+		for _, c := range found {
+			if c.Shadowed != "" || c.Only != "" || c.Native != (pass == 0) {
+				continue
+			}
+			path = c.Path
+			mine = append(mine, fmt.Sprintf("%s (%s, %s)", c.Path, c.Name, c.Machine))
+		}
+		if len(mine) > 0 {
+			break
+		}
+	}
+	switch {
+	case len(mine) > 1:
+		return "", usagef("%s: %d libraries have this name: %s; give the path of one", name, len(mine), strings.Join(mine, ", "))
+	case len(mine) == 0:
+		path = found[0].Path
+	}
+	for _, c := range found {
+		switch {
+		case c.Path == path:
+		case c.Shadowed != "":
+			others = append(others, c.Path+" (not the one loaded)")
+		case c.Only != "":
+			others = append(others, fmt.Sprintf("%s (on processors with %s)", c.Path, c.Only))
+		default:
+			others = append(others, fmt.Sprintf("%s (%s)", c.Path, c.Machine))
+		}
+	}
+	if len(others) > 0 && !o.quiet {
+		a.note("%s: %s; there is also %s", name, path, strings.Join(others, ", "))
+	}
+	return path, nil
+}
+
+func looksLikeLibrary(name string) bool {
+	return strings.HasPrefix(name, "lib") || strings.Contains(name, ".so")
 }
 
 func firstBytes(path string, n int) []byte {
@@ -90,36 +145,36 @@ func firstBytes(path string, n int) []byte {
 	return b[:n]
 }
 
-// scriptHint says, of a script, what runs it and which program of that name
-// comes next in $PATH: what people meant who typed "probels python3" where that
-// is a wrapper. "" if it is no script.
-func scriptHint(name, path string) string {
-	line, ok := bytes.CutPrefix(firstBytes(path, 256), []byte("#!"))
-	if !ok {
-		return ""
+// nextProgram is the next program of a name in $PATH, behind a script.
+func nextProgram(name string, found []offset.Candidate) string {
+	for _, c := range found {
+		if c.Kind == offset.FoundCommand {
+			return "; the next " + name + " in $PATH is a program: probels " + shellWord(c.Path)
+		}
 	}
-	line, _, _ = bytes.Cut(line, []byte("\n"))
-	words := strings.Fields(string(line))
+	return ""
+}
+
+// scriptHint says, of a script, what runs it, which programs a version manager's
+// wrapper starts, and what comes next in $PATH: what people meant who typed
+// "probels python3" where that is a wrapper.
+func scriptHint(path string, s *offset.Script, next string) string {
 	hint := path + ": a script, not an ELF file"
-	if len(words) > 0 {
-		interpreter := words[0]
-		if filepath.Base(interpreter) == "env" {
-			// Its own switches and settings ("-S", "NAME=value") come first.
-			for _, w := range words[1:] {
-				if w[0] != '-' && !strings.Contains(w, "=") {
-					interpreter = w
-					break
-				}
-			}
-		}
-		hint += "; " + interpreter + " runs it: probels " + interpreter
+	if s.Program != "" {
+		hint += "; " + s.Program + " runs it: probels " + shellWord(s.Program)
 	}
-	if !strings.Contains(name, "/") {
-		if next := inPath(name, true); len(next) > 0 {
-			hint += "; the next " + name + " in $PATH is a program: probels " + next[0]
+	const few = 3
+	for i, p := range s.Shim {
+		switch {
+		case p == s.Default:
+			hint += "; a wrapper that by default starts: probels " + shellWord(p)
+		case i == few:
+			return hint + fmt.Sprintf("; %d more in %s", len(s.Shim)-few, filepath.Dir(filepath.Dir(filepath.Dir(p)))) + next
+		default:
+			hint += "; a wrapper that may start: probels " + shellWord(p)
 		}
 	}
-	return hint
+	return hint + next
 }
 
 // expandTargets turns the arguments of a listing into targets, file patterns
