@@ -18,7 +18,8 @@ type jsonPrinter struct {
 	o     *options
 	j     jsonLine
 	args  []operand.Arg
-	sites []offset.Probe // kept until the symbols that their arguments name are known
+	more  func(*jsonLine) // what every record has besides, if not nil
+	sites []offset.Probe  // kept until the symbols that their arguments name are known
 }
 
 func (p *jsonPrinter) probe(pr offset.Probe) {
@@ -67,6 +68,9 @@ func (p *jsonPrinter) header(pr *offset.Probe) {
 	p.j.str("path", pr.Path)
 	p.j.strNonEmpty("build_id", pr.BuildID)
 	writeProcess(&p.j, pr.Object)
+	if p.more != nil {
+		p.more(&p.j)
+	}
 }
 
 func (p *jsonPrinter) site(pr *offset.Probe, args []operand.Arg, syms usdt.Symbols) {

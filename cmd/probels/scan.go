@@ -22,25 +22,31 @@ fixed: by name, the files of a directory before its subdirectories.
   probels scan /usr                        all there is
   probels scan -m 'postgresql:*' /usr      those of one provider
   probels scan -k uprobe -m SSL_read /opt  a function, wherever it is built in
+  probels scan -a                          of all that runs, and in which processes
 
 Exit status: 0 something was found, 1 nothing, 2 something could not be read.
 `
 }
 
 // scanFlags are those that only scan has.
-func scanFlags(fs *flag.FlagSet) *bool {
-	return fs.Bool("all-filesystems", false, "directories of other file systems too")
+func scanFlags(fs *flag.FlagSet) (cross, running *bool) {
+	return fs.Bool("all-filesystems", false, "directories of other file systems too"),
+		fs.Bool("a", false, "in the place of DIR: every file that a running process has mapped executable, and which")
 }
 
 func runScan(a *app, args []string) error {
 	flags, o := newFlags("scan", "m")
-	cross := scanFlags(flags)
+	cross, running := scanFlags(flags)
 	dirs, err := parse(flags, o, args)
 	switch {
 	case err != nil:
 		return helpOr(a, "scan", err)
-	case len(dirs) == 0:
-		return usagef("no directory; try: probels scan /usr")
+	case *running && len(dirs) > 0:
+		return usagef("%s: -a stands in the place of directories", dirs[0])
+	case *running && *cross:
+		return usagef("-a: it takes every file that is mapped, wherever it is")
+	case len(dirs) == 0 && !*running:
+		return usagef("no directory; try: probels scan /usr, or probels scan -a for what runs")
 	}
 	q := offset.Query{
 		Kinds: cmp.Or(o.kinds, offset.KindUSDT),
@@ -54,7 +60,11 @@ func runScan(a *app, args []string) error {
 	if a.tty != nil && !o.json {
 		done = a.startPager(o)
 	}
-	err = a.scan(dirs, q, o, *cross)
+	if *running {
+		err = a.scanAll(q, o)
+	} else {
+		err = a.scan(dirs, q, o, *cross)
+	}
 	a.out.Flush()
 	return errors.Join(err, done())
 }
