@@ -14,10 +14,11 @@ import (
 	"github.com/probels/probels/dwarfinfo"
 )
 
-// memory is sections in memory.
+// memory is sections in memory, also those of a .dwo.
 type memory map[string][]byte
 
 func (m memory) Section(name string) (dwarfinfo.Section, error) {
+	name = strings.TrimSuffix(name, ".dwo")
 	if b := m[name]; len(b) > 0 {
 		return bytes.NewReader(b), nil
 	}
@@ -25,7 +26,7 @@ func (m memory) Section(name string) (dwarfinfo.Section, error) {
 }
 
 var fuzzSections = []string{".debug_info", ".debug_abbrev", ".debug_str", ".debug_ranges", ".debug_rnglists", ".debug_addr",
-	".debug_str_offsets", ".debug_aranges", ".debug_line", ".debug_line_str", ".debug_types", ".gdb_index"}
+	".debug_str_offsets", ".debug_aranges", ".debug_line", ".debug_line_str", ".debug_types", ".gdb_index", ".debug_cu_index", ".debug_tu_index"}
 
 // pack writes sections as one text of the fuzzer's, and unpack reads it.
 func (m memory) pack() []byte {
@@ -153,7 +154,10 @@ func FuzzFuncs(f *testing.F) {
 		if big {
 			c.ByteOrder = elf.ELFDATA2MSB
 		}
-		d, err := dwarfinfo.New(unpack(b), c)
+		m := unpack(b)
+		c.Split = func(dwarfinfo.SplitUnit) (dwarfinfo.Sections, error) { return m, nil }
+		c.Sup = func() (dwarfinfo.Sections, error) { return m, nil }
+		d, err := dwarfinfo.New(m, c)
 		if err != nil {
 			return
 		}

@@ -169,3 +169,19 @@ func BenchmarkAll(b *testing.B) {
 		}
 	}
 }
+
+// The standard library's, beside BenchmarkAll.
+func BenchmarkStandard(b *testing.B) {
+	text := texts()["words"]
+	z := deflate(b, text, 6)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		r, err := zlib.NewReader(bytes.NewReader(z))
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
