@@ -11,10 +11,11 @@ func (f *File) adjust(s *Symbol, raw rawSymbol) error {
 	switch f.hdr.machine {
 	case elf.EM_ARM:
 		if s.Type == sttARMTFunc {
-			s.Type = elf.STT_FUNC
+			s.Type, s.Thumb = elf.STT_FUNC, true
 		}
 		// AAELF32: bit 0 of a function's value says that it is Thumb code.
 		if s.Type == elf.STT_FUNC || s.Type == elf.STT_GNU_IFUNC {
+			s.Thumb = s.Thumb || s.Addr&1 != 0
 			s.Addr &^= 1
 		}
 	case elf.EM_MIPS:

@@ -81,6 +81,9 @@ type Symbol struct {
 	// name ("@@").
 	Default bool
 
+	// Thumb is set for a function of 32-bit ARM whose code is T32.
+	Thumb bool
+
 	// SizeInferred is set where the table said 0 and Size is the distance to
 	// what comes next.
 	SizeInferred bool
