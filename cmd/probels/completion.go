@@ -78,7 +78,7 @@ func runComplete(a *app, words []string) error {
 	case strings.HasPrefix(last, "-"):
 		letters := ""
 		if name == "list" {
-			letters = "mp"
+			letters = "mpf"
 		}
 		flags, _ := newFlags(name, letters)
 		flags.VisitAll(func(f *flag.Flag) { offer(dashed(f.Name)) })

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/probels/probels/debuglink"
+	"github.com/probels/probels/internal/paste"
 	"github.com/probels/probels/offset"
 )
 
@@ -22,6 +23,7 @@ type options struct {
 	color                      string
 	debug                      string
 	debuginfod                 bool
+	format                     paste.Format
 	pids                       []int
 	in                         string
 }
@@ -53,6 +55,12 @@ func newFlags(name, letters string) (*flag.FlagSet, *options) {
 			return nil
 		})
 		fs.StringVar(&o.in, "in", "", "with -p: only mapped files whose path, or its last part, matches `GLOB`")
+	}
+	if strings.Contains(letters, "f") {
+		fs.Func("format", "lines for another tool: `bpftrace|perf|uprobe_events|libbpf|cilium`", func(s string) (err error) {
+			o.format, err = paste.ParseFormat(s)
+			return err
+		})
 	}
 	if strings.Contains(letters, "m") {
 		add := func(s string) error {
@@ -124,6 +132,9 @@ func splitLetters(fs *flag.FlagSet, args []string) []string {
 }
 
 func (o *options) check() error {
+	if o.format != "" && (o.json || o.quiet || len(o.pids) > 0) {
+		return usagef("--format=%s goes neither with --json nor with -q or -p", o.format)
+	}
 	if o.in != "" && len(o.pids) == 0 {
 		return usagef("--in=%s: it names a file that a process has mapped: give the process with -p PID", o.in)
 	}

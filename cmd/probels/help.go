@@ -36,11 +36,11 @@ func runHelp(a *app, args []string) error {
 	letters := ""
 	switch c.name {
 	case "list":
-		letters = "mp"
+		letters = "mpf"
 	case "scan":
 		letters = "m"
 	case "resolve":
-		letters = "p"
+		letters = "pf"
 	case "debuginfo", "check", "diff":
 	default:
 		return nil

@@ -12,7 +12,7 @@ import (
 )
 
 func runList(a *app, args []string) error {
-	flags, o := newFlags("list", "mp")
+	flags, o := newFlags("list", "mpf")
 	args, err := parse(flags, o, args)
 	switch {
 	case err != nil:
@@ -89,6 +89,8 @@ func (a *app) list(w wantedTarget, o *options) error {
 	var p printer
 	table := false
 	switch {
+	case o.format != "":
+		p = &pastePrinter{a: a, t: t, format: o.format}
 	case o.json:
 		p = &jsonPrinter{a: a, t: t, o: o}
 	case o.long:

@@ -17,7 +17,7 @@ type question struct {
 }
 
 func runResolve(a *app, args []string) error {
-	flags, o := newFlags("resolve", "p")
+	flags, o := newFlags("resolve", "pf")
 	args, err := parse(flags, o, args)
 	if err != nil {
 		return helpOr(a, "resolve", err)
@@ -112,6 +112,10 @@ func (a *app) resolve(questions []question, o *options) error {
 		l.problem(e)
 	}
 	l.moreProblems()
+	if o.format != "" {
+		a.pasteResults(t, results, o)
+		return nil
+	}
 	for i := range results {
 		r := &results[i]
 		if len(r.Locations) == 0 && errors.Is(err, elfsym.ErrTruncated) {

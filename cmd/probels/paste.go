@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/paste"
+	"github.com/probels/probels/offset"
+	"github.com/probels/probels/usdt"
+	"github.com/probels/probels/usdt/consumer"
+)
+
+// pastePrinter writes probes as lines for other tools (--format).
+type pastePrinter struct {
+	a      *app
+	t      *offset.Target
+	format paste.Format
+	probes []paste.Probe
+	syms   usdt.Symbols
+}
+
+func (p *pastePrinter) probe(pr offset.Probe) {
+	l, err := pr.Location()
+	if err != nil {
+		p.a.fail(fmt.Errorf("%s: %w", pr.Path, err))
+		return
+	}
+	p.add(&l, pr.Site)
+}
+
+// add adds a place; site is that of a USDT probe.
+func (p *pastePrinter) add(l *offset.Location, site *usdt.Site) {
+	f := p.t.File()
+	one := paste.Probe{
+		Path: l.Path, Provider: l.Provider, Name: l.Name, Version: l.Version, Addend: l.Addend,
+		Addr: l.Addr, Offset: l.Offset, RefCtr: l.RefCtrOffset,
+		Program: consumer.Program{Machine: f.Machine(), Class: f.Class(), Type: f.Type()},
+		Symbol:  p.symbol,
+	}
+	if site != nil {
+		one.Args = site.Args()
+	}
+	p.probes = append(p.probes, one)
+}
+
+// symbol looks up the symbols that operands name, all at once when the first is
+// asked for.
+func (p *pastePrinter) symbol(name string) (elfsym.Addr, bool) {
+	if p.syms == nil {
+		p.syms = usdt.Symbols{}
+		for i := range p.probes {
+			p.syms.Names(p.probes[i].Args)
+		}
+		if err := p.syms.Resolve(p.t.File()); err != nil {
+			p.a.fail(fmt.Errorf("%s: %w", p.t.Path(), err))
+		}
+	}
+	addr, ok := p.syms[name]
+	return addr, ok
+}
+
+func (p *pastePrinter) flush() {}
+
+func (p *pastePrinter) end() {
+	if err := paste.Write(p.a.out, p.format, p.probes); err != nil {
+		p.a.fail(err)
+	}
+	p.a.out.Flush()
+}
+
+// pasteResults writes what specs were resolved to.
+func (a *app) pasteResults(t *offset.Target, results []offset.Result, o *options) {
+	p := &pastePrinter{a: a, t: t, format: o.format}
+	var sites map[elfsym.Addr]*usdt.Site
+	for i := range results {
+		for k := range results[i].Locations {
+			l := &results[i].Locations[k]
+			if l.Kind == offset.KindUSDT && sites == nil {
+				sites = sitesAt(t)
+			}
+			p.add(l, sites[l.Addr])
+		}
+		if err := results[i].Err; err != nil {
+			a.missing(err)
+		}
+	}
+	p.end()
+}
+
+// sitesAt are the sites of a target's USDT probes by where they are.
+func sitesAt(t *offset.Target) map[elfsym.Addr]*usdt.Site {
+	out := map[elfsym.Addr]*usdt.Site{}
+	for pr, err := range t.Probes(context.Background(), offset.Query{Kinds: offset.KindUSDT}) {
+		if err == nil { // what is damaged was told by who resolved the name
+			out[pr.Site.Addr] = pr.Site
+		}
+	}
+	return out
+}
