@@ -229,7 +229,8 @@ func flat(ops []Op, u *Unit) string {
 			continue
 		case opImplicitValue:
 			s += fmt.Sprintf(" %d", len(o.Block))
-		case opConstType, opGNUConstType, opImplicitPointer, opGNUImplicitPtr, opRegvalType, opGNURegvalType, opGNUParameterRef:
+		case opConvert, opGNUConvert, opReinterpret, opGNUReinterpret, opDerefType, opGNUDerefType, // of types it prints the place in the section
+			opConstType, opGNUConstType, opImplicitPointer, opGNUImplicitPtr, opRegvalType, opGNURegvalType, opGNUParameterRef:
 		default:
 			for i, v := range []uint64{o.A, o.B} {
 				if a := o.Code.args()[i]; a != none && !(i == 0 && (o.Code == opRegx || o.Code == opBregx)) {
@@ -261,7 +262,7 @@ func theirs(s string) string {
 	for _, p := range strings.Split(s, ", ") {
 		name, rest, _ := strings.Cut(p, " ")
 		switch strings.TrimPrefix(strings.TrimPrefix(name, "DW_OP_"), "GNU_") {
-		case "const_type", "implicit_pointer", "regval_type", "parameter_ref":
+		case "const_type", "implicit_pointer", "regval_type", "parameter_ref", "convert", "reinterpret", "deref_type":
 			rest = ""
 		case "implicit_value":
 			rest, _, _ = strings.Cut(rest, " ")
