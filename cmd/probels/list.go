@@ -72,6 +72,9 @@ func hintMatch(err error, first, arg string) error {
 func (a *app) list(w wantedTarget, o *options) error {
 	t, err := a.openTarget(w.path, o)
 	if err != nil {
+		if in, ok := parseInArchive(w.path); ok && in.member == "" {
+			return a.listArchive(w, o)
+		}
 		return err
 	}
 	defer t.Close()
@@ -95,6 +98,9 @@ func (a *app) list(w wantedTarget, o *options) error {
 		p = &jsonPrinter{a: a, t: t, o: o}
 	case o.long:
 		p = &longPrinter{a: a}
+		if a.isMember(t) {
+			p = &longPrinter{a: a, remark: remarkArchive}
+		}
 	case a.tty != nil:
 		p = newTablePrinter(a, t, o, q)
 		table = true
@@ -110,6 +116,8 @@ func (a *app) list(w wantedTarget, o *options) error {
 	l.moreProblems()
 	if n == 0 {
 		a.raise(statusMissing)
+	} else if a.isMember(t) {
+		a.noteArchive(t.Path(), o)
 	}
 	if !o.quiet && !table && len(l.problems) == 0 {
 		a.remark(t, q, n, sites)

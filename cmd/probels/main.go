@@ -16,6 +16,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/probels/probels/offset"
 )
 
 func main() {
@@ -40,6 +42,8 @@ type app struct {
 	out    *bufio.Writer
 	err    io.Writer
 	status int
+
+	members []*offset.Target // those that are files in an archive
 }
 
 // command is a subcommand. Its flags come from newFlags, so that all commands
@@ -57,7 +61,7 @@ func commands() []command {
 		{"check", "TARGET SPEC… | -f MANIFEST", "status 1 unless all are there; --write MANIFEST writes what is", runCheck},
 		{"diff", "OLD NEW", "probes gone, new and changed between two builds", runDiff},
 		{"debuginfo", "TARGET…", "where a file's stripped names are, and every place tried", runDebuginfo},
-		{"scan", "DIR…|-a", "the probes of every ELF file below, or of all that runs", runScan},
+		{"scan", "DIR|ARCHIVE…|-a", "the probes of every ELF file below, or of all that runs", runScan},
 		{"completion", "bash|zsh|fish", "a completion script for a shell", runCompletion},
 		{"version", "", "the version of this program", runVersion},
 		{"help", "[COMMAND|json]", "how to use it, or the fields of its JSON", runHelp},

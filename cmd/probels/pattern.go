@@ -82,16 +82,21 @@ func onlyFiles(paths []string) []string {
 // listMany lists the files of a pattern, each once, whatever links lead to it. What is no
 // ELF file is not what was meant.
 func (a *app) listMany(w wantedTarget, o *options) error {
-	q := offset.Query{
-		Kinds: cmp.Or(o.kinds, w.kinds, offset.KindUSDT|offset.KindFunc),
-		Match: o.match,
-		Sizes: o.json || o.long || a.tty != nil,
-	}
+	return a.listScan(w, w.paths, cmp.Or(o.kinds, w.kinds, offset.KindUSDT|offset.KindFunc), o)
+}
+
+// listArchive lists an archive given as a target: its USDT probes, unless asked for more.
+func (a *app) listArchive(w wantedTarget, o *options) error {
+	return a.listScan(w, []string{w.path}, cmp.Or(o.kinds, w.kinds, offset.KindUSDT), o)
+}
+
+func (a *app) listScan(w wantedTarget, paths []string, kinds offset.Kind, o *options) error {
+	q := offset.Query{Kinds: kinds, Match: o.match, Sizes: o.json || o.long || a.tty != nil}
 	if len(w.match) > 0 {
 		if len(o.match) > 0 {
 			return usagef("%s: names are given there and with -m: leave one out", w.arg)
 		}
 		q.Match = w.match
 	}
-	return a.scan(w.paths, q, o, false)
+	return a.scan(paths, q, o, false)
 }

@@ -102,8 +102,9 @@ func operandText(a *operand.Arg) string {
 //
 //	OFFSET  SIZE  SOURCE  TYPE  PROBE [@VERSION] [remarks]
 type longPrinter struct {
-	a    *app
-	args []operand.Arg
+	a      *app
+	remark string // of each line
+	args   []operand.Arg
 }
 
 func (p *longPrinter) flush() { p.a.out.Flush() }
@@ -153,6 +154,9 @@ func (p *longPrinter) probe(pr offset.Probe) {
 	}
 	if pr.Err != nil {
 		c = append(c, pr.Err.Error())
+	}
+	if p.remark != "" {
+		c = append(c, p.remark)
 	}
 	for i := range c {
 		c[i] = clean(c[i])

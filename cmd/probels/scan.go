@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/probels/probels/offset"
 )
@@ -23,6 +24,12 @@ fixed: by name, the files of a directory before its subdirectories.
   probels scan -m 'postgresql:*' /usr      those of one provider
   probels scan -k uprobe -m SSL_read /opt  a function, wherever it is built in
   probels scan -a                          of all that runs, and in which processes
+  probels scan image.tar pkg.deb           archives, without unpacking them
+
+An archive is a .deb, a tar (plain, .gz, .xz, .zst, .bz2), what docker save
+writes, or an OCI image layout, tar or directory. A file in it is a TARGET too:
+ARCHIVE:/PATH, and where it has several images ARCHIVE@IMAGE:/PATH, with a
+platform (linux/arm64), tag or digest; ARCHIVE@IMAGE alone is that image.
 
 Exit status: 0 something was found, 1 nothing, 2 something could not be read.
 `
@@ -69,18 +76,68 @@ func runScan(a *app, args []string) error {
 	return errors.Join(err, done())
 }
 
-// scan lists what is below directories.
-func (a *app) scan(dirs []string, q offset.Query, o *options, cross bool) error {
+// scan lists what is below directories and in archives, in the order given.
+func (a *app) scan(paths []string, q offset.Query, o *options, cross bool) error {
 	how, err := a.target(o)
 	if err != nil {
 		return err
 	}
+	v := &scanView{a: a, o: o, q: q, table: a.tty != nil && !o.json && !o.long}
 	// Here each file's memory is garbage soon: half of main's setting's peak.
 	debug.SetGCPercent(100)
-	s := offset.NewScan(&offset.ScanOptions{Query: q, CrossDevices: cross, Open: *how})
-	v := &scanView{a: a, o: o, q: q, table: a.tty != nil && !o.json && !o.long}
-	stop := a.showScanned(s)
-	for found, err := range s.Files(context.Background(), dirs...) {
+	opts := &offset.ScanOptions{Query: q, CrossDevices: cross, Open: *how}
+	var stats offset.ScanStats
+	few := len(paths) <= 64
+	for len(paths) > 0 {
+		if in, ok := archiveArg(paths[0], few); ok {
+			if in.member != "" {
+				return usagef("%s: one file; list it: probels %s", paths[0], paths[0])
+			}
+			if err := v.archive(in); err != nil {
+				v.problem(err.Error())
+			}
+			paths = paths[1:]
+			continue
+		}
+		n := 1
+		for ; n < len(paths); n++ {
+			if _, ok := archiveArg(paths[n], few); ok {
+				break
+			}
+		}
+		s := offset.NewScan(opts)
+		v.scan(s, paths[:n])
+		stats = s.Stats()
+		paths = paths[n:]
+	}
+	v.end()
+	if v.files == 0 {
+		a.raise(statusMissing)
+	}
+	switch {
+	case o.quiet || v.files > 0 && a.tty == nil || v.problems > 0:
+	case stats.Files > 0:
+		a.note("%s", scanSummary(stats, v.files))
+	case v.files == 0:
+		a.note("no ELF file in it has what was asked for")
+	}
+	return nil
+}
+
+// archiveArg is parseInArchive. Among many files, which a shell's pattern or xargs
+// gave, it looks only into those that are called like an archive: reading each
+// one first would take as long as the scan.
+func archiveArg(path string, few bool) (inArchive, bool) {
+	if !few && !strings.Contains(path, ".tar") && !strings.HasSuffix(path, ".deb") && !strings.HasSuffix(path, ".tgz") {
+		return inArchive{}, false
+	}
+	return parseInArchive(path)
+}
+
+// scan prints what is found below directories.
+func (v *scanView) scan(s *offset.Scan, paths []string) {
+	stop := v.a.showScanned(s)
+	for found, err := range s.Files(context.Background(), paths...) {
 		stop.pause()
 		if err != nil {
 			v.problem(err.Error())
@@ -90,15 +147,7 @@ func (a *app) scan(dirs []string, q offset.Query, o *options, cross bool) error 
 		stop.resume()
 	}
 	stop.end()
-	a.out.Flush()
-	v.end()
-	if v.files == 0 {
-		a.raise(statusMissing)
-	}
-	if !o.quiet && (v.files == 0 && v.problems == 0 || a.tty != nil) {
-		a.note("%s", scanSummary(s.Stats(), v.files))
-	}
-	return nil
+	v.a.out.Flush()
 }
 
 // scanView prints files one after the other, and counts what is wrong.
@@ -107,6 +156,7 @@ type scanView struct {
 	o        *options
 	q        offset.Query
 	table    bool
+	remark   string // of each line of -l
 	files    int
 	problems int
 	first    []string
@@ -125,7 +175,7 @@ func (v *scanView) file(t *offset.Target, probes []offset.Probe, errs []error) {
 	case v.o.json:
 		p = &jsonPrinter{a: v.a, t: t, o: v.o}
 	case v.o.long:
-		p = &longPrinter{a: v.a}
+		p = &longPrinter{a: v.a, remark: v.remark}
 	case v.table:
 		if v.files > 0 {
 			fmt.Fprintln(v.a.out)

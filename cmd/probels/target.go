@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/archive"
 	"github.com/probels/probels/offset"
 )
 
@@ -28,6 +29,12 @@ func (a *app) openTarget(name string, o *options) (*offset.Target, error) {
 	switch {
 	case err == nil:
 		return t, nil
+	case errors.Is(err, fs.ErrNotExist):
+		if in, ok := parseInArchive(name); ok && in.member != "" {
+			return a.openMember(in, o)
+		}
+	case archive.Is(path):
+		return nil, usagef("%s: an archive; name a file in it, %s:/PATH, or: probels scan %s", name, name, name)
 	case errors.Is(err, elfsym.ErrNotRegular):
 		if info, serr := os.Stat(path); serr == nil && info.IsDir() {
 			if _, ok := findCommand("scan"); ok {
