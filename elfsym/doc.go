@@ -91,6 +91,16 @@
 // some names at once the table is walked instead. For patterns and addresses there
 // is [Table].
 //
+// # What is there without names
+//
+// Call frame information (.eh_frame, .debug_frame, .ARM.exidx), the entry point and
+// the arrays of initializers tell where functions begin: [File.Starts]. One
+// address is found by .eh_frame_hdr's sorted table: [File.FrameAt], [File.CFAAt].
+// The stubs by which a file calls another one's functions are decoded, and named
+// by the relocation of the word that they jump through: the source [PLT], with
+// names such as "read@plt". [File.FramePointers] tells by a sample whether
+// functions keep a frame pointer.
+//
 // # What is read, and when
 //
 // [Open] makes one read of a kilobyte: the header and, in nearly all files, the

@@ -48,6 +48,8 @@ type File struct {
 	buildID  func() []byte
 	goInfo   func() goInfo
 	goFuncs  func() (*GoFuncTable, error)
+	frames   func() *frameTables
+	plt      func() ([]Symbol, error)
 }
 
 // Limits bound what one file may cost. The zero value of a field means its
@@ -193,6 +195,8 @@ func NewFile(r io.ReaderAt, size int64, o *Options) (*File, error) {
 	f.buildID = sync.OnceValue(f.readBuildID)
 	f.goInfo = sync.OnceValue(f.readGoInfo)
 	f.goFuncs = sync.OnceValues(f.findGoTable)
+	f.frames = sync.OnceValue(f.readFrames)
+	f.plt = sync.OnceValues(f.readPLT)
 	return f, nil
 }
 

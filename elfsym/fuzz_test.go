@@ -104,6 +104,7 @@ func ask(t *testing.T, b []byte) {
 		t.Errorf("notes\n%s\nand the second time\n%s", a, b)
 	}
 	checkSymbols(t, f)
+	checkStarts(t, f)
 }
 
 // checkAddr holds that an address has an offset in the file or none, and that

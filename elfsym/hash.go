@@ -192,7 +192,14 @@ func (t *symbolTable) countByGNUHash() (uint64, error) {
 		last = max(last, t.f.U32(buckets))
 	}
 	if last < h.symoffset {
-		return uint64(h.symoffset), nil // only imports
+		// Only imports, which the table leaves out; GNU ld then says 1. Those
+		// that relocations use are there.
+		n := uint64(h.symoffset)
+		err := t.f.eachRelocation(func(r *relocation) { n = max(n, uint64(r.sym)+1) })
+		if err != nil || n > (t.f.size-min(t.off, t.f.size))/t.f.symSize() {
+			return uint64(h.symoffset), nil
+		}
+		return n, nil
 	}
 	buf := make([]byte, 256)
 	i := uint64(last)

@@ -98,7 +98,12 @@ func (f *File) lookup(src Source, names []string, yield func(Symbol, error) bool
 		for i := range want {
 			full[i] = want[i].full
 		}
-		f.goSymbols(GoTable, full, yield)
+		if !f.goSymbols(GoTable, full, yield) {
+			return
+		}
+	}
+	if src&PLT != 0 {
+		f.pltSymbols(want, yield)
 	}
 }
 

@@ -63,6 +63,9 @@ func TestReads(t *testing.T) {
 		step("symbols of .dynsym", len(mustDrain(t, f.Symbols(elfsym.Dynsym))))
 		step("symbols of .symtab", len(mustDrain(t, f.Symbols(elfsym.Symtab))))
 		step("symbols of both again", len(mustDrain(t, f.Symbols(both))))
+		step("PLT entries", len(mustDrain(t, f.Symbols(elfsym.PLT))))
+		step("the function at an address, by call frame information", frameAt(t, f, "lib_func"))
+		step("starts of functions", len(mustDrain(t, f.Starts())))
 		golden(t, "reads-"+strings.NewReplacer("/", "-", ".", "-").Replace(name), out.String())
 	}
 }

@@ -19,12 +19,15 @@ const (
 	MiniDebug // the .symtab within .gnu_debugdata
 
 	GoTable // Go's table of functions, which no strip removes; see File.GoFuncs
+
+	PLT     // entries of the procedure linkage table, "read@plt"; see doc.go
+	EHFrame // functions that nothing names, "0x1139"; see File.Starts
 )
 
 // ownTables is how many of the sources are tables of one file: the first ones.
 const ownTables = 2
 
-var sourceNames = [...]string{"symtab", "dynsym", "debugfile", "minidebug", "gopclntab"}
+var sourceNames = [...]string{"symtab", "dynsym", "debugfile", "minidebug", "gopclntab", "plt", "eh_frame"}
 
 // Strings are the names of the sources in the set, as JSON output has them.
 func (s Source) Strings() []string {
@@ -84,8 +87,8 @@ type Symbol struct {
 	// Thumb is set for a function of 32-bit ARM whose code is T32.
 	Thumb bool
 
-	// SizeInferred is set where the table said 0 and Size is the distance to
-	// what comes next.
+	// SizeInferred is set where the table said 0 and Size is the length of a range
+	// of call frame information or else the distance to what comes next.
 	SizeInferred bool
 }
 
@@ -186,8 +189,14 @@ func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
 				return
 			}
 		}
-		if src&GoTable != 0 {
-			f.goSymbols(GoTable, nil, yield)
+		if src&GoTable != 0 && !f.goSymbols(GoTable, nil, yield) {
+			return
+		}
+		if src&PLT != 0 && !f.pltSymbols(nil, yield) {
+			return
+		}
+		if src&EHFrame != 0 {
+			f.startSymbols(yield)
 		}
 	}
 }
@@ -208,6 +217,14 @@ func (f *File) Has(src Source) Source {
 		if t, _ := f.GoFuncs(); t != nil {
 			has |= GoTable
 		}
+	}
+	if src&PLT != 0 {
+		if p, _ := f.plt(); len(p) > 0 {
+			has |= PLT
+		}
+	}
+	if src&EHFrame != 0 && len(f.frames().each()) > 0 {
+		has |= EHFrame
 	}
 	return has
 }

@@ -257,8 +257,9 @@ func (t *Table) highestEnds() []Addr {
 }
 
 // InferSizes gives functions whose table said size 0 (assembly, mostly) the
-// distance to the next symbol of the table or to the end of their code, and
-// marks them. It changes the table: call it before sharing it.
+// length of the range of call frame information that begins with them or, if
+// none does, the distance to the next symbol of the table or to the end of their
+// code, and marks them. It changes the table: call it before sharing it.
 func (t *Table) InferSizes(f *File) {
 	if !slices.ContainsFunc(t.order, func(i uint32) bool { s := t.at(i); return s.Size == 0 && s.IsFunc() }) {
 		return
@@ -266,6 +267,7 @@ func (t *Table) InferSizes(f *File) {
 	order := t.byAddr()
 	var next, here Addr // the nearest address above the one at hand, and that one
 	var known, any bool // whether there are such
+	asked := 0
 	for i := len(order) - 1; i >= 0; i-- {
 		s := t.at(order[i])
 		if !s.placed() {
@@ -278,6 +280,12 @@ func (t *Table) InferSizes(f *File) {
 		if s.Size != 0 || !s.IsFunc() {
 			continue
 		}
+		if asked++; asked <= maxSizesAsked {
+			if fr, ok, _ := f.FrameAt(s.Addr); ok && fr.Addr == s.Addr && f.segs.IsCode(s.Addr) {
+				s.Size, s.SizeInferred = fr.Size, true
+				continue
+			}
+		}
 		end, ok := f.codeEnd(s)
 		if known && (!ok || next < end) {
 			end, ok = next, true
@@ -288,6 +296,11 @@ func (t *Table) InferSizes(f *File) {
 	}
 	t.highest = sync.OnceValue(t.highestEnds) // it may have been asked for before
 }
+
+// maxSizesAsked is for how many functions call frame information is asked, a few
+// reads each: files have some dozens without a size, hostile ones as many as they
+// like.
+const maxSizesAsked = 4096
 
 // placed reports whether the symbol's address is one of this file: an import's
 // is 0 or that of its PLT entry, a thread-local variable's is an offset, a

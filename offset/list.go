@@ -29,7 +29,8 @@ type Query struct {
 }
 
 // Probes yields what the query asks for: USDT sites by provider and name, then
-// functions by name, then variables. USDT sites come before any symbol is read.
+// functions by name, PLT entries by name, functions without one by address, then
+// variables. USDT sites come before any symbol is read.
 // What is damaged is yielded as an error, with a zero Probe, and the rest
 // follows. After the last one the file is looked at again: ErrChanged means
 // that it was written to meanwhile.
@@ -49,6 +50,12 @@ func (t *Target) Probes(ctx context.Context, q Query) iter.Seq2[Probe, error] {
 		}
 		if ok && q.Kinds&KindFunc != 0 {
 			ok = t.listSymbols(ctx, KindFunc, m, q, yield)
+		}
+		if ok && q.Kinds&KindPLT != 0 {
+			ok = t.listPLT(ctx, m, yield)
+		}
+		if ok && q.Kinds&KindAnon != 0 {
+			ok = t.listAnon(ctx, m, yield)
 		}
 		if ok && q.Kinds&KindData != 0 {
 			variable := yield
@@ -166,7 +173,7 @@ func (t *Target) inferSizes(ctx context.Context, table *elfsym.Table, m *matcher
 // symbolProbe makes the probe of a symbol.
 func (t *Target) symbolProbe(kind Kind, s *elfsym.Symbol) Probe {
 	p := Probe{Kind: kind, Path: t.path, BuildID: t.buildID, Symbol: s, Object: t.object}
-	if kind != KindFunc {
+	if kind == KindData {
 		return p
 	}
 	p.Offset, p.Err = t.f.Segments().Code(s.Addr)

@@ -25,6 +25,7 @@ func (r *resolution) ownNames() {
 	r.namesFrom(all, func(names []string) iter.Seq2[elfsym.Symbol, error] {
 		return r.t.f.Lookup(elfsym.Symtab|elfsym.Dynsym, names...)
 	})
+	r.stubs(all)
 }
 
 func (r *resolution) companionNames() {
@@ -134,7 +135,11 @@ func hasVersion(s *elfsym.Symbol, version string, onlyDefault bool) bool {
 }
 
 func (r *resolution) addSymbol(res *Result, s *elfsym.Symbol, addend uint64) {
-	r.add(res, r.t.symbolProbe(KindFunc, s), addend)
+	kind := KindFunc
+	if s.Source&elfsym.PLT != 0 {
+		kind = KindPLT
+	}
+	r.add(res, r.t.symbolProbe(kind, s), addend)
 }
 
 // sameFile compares the file of an STT_FILE, nearly always without a directory,

@@ -17,6 +17,8 @@ const (
 	KindFunc                  // the entry of a function
 	KindData                  // a variable: listed, never a place for a probe
 	KindAddr                  // an address or offset that somebody gave
+	KindPLT                   // an entry of the procedure linkage table, "read@plt"
+	KindAnon                  // the start of a function that no symbol names
 
 	KindJIT Kind = 1 << 7 // code compiled just in time: see Process.JIT, a listing has none
 )
@@ -25,11 +27,11 @@ var kindNames = []struct {
 	kind Kind
 	name string
 }{
-	{KindUSDT, "usdt"}, {KindFunc, "uprobe"}, {KindData, "data"}, {KindAddr, "address"}, {KindJIT, "jit"},
+	{KindUSDT, "usdt"}, {KindFunc, "uprobe"}, {KindData, "data"}, {KindAddr, "address"}, {KindPLT, "plt"}, {KindAnon, "anon"}, {KindJIT, "jit"},
 }
 
 // String is the kind's name on the command line and in JSON: "usdt", "uprobe",
-// "data"; several are joined by commas.
+// "data", "plt", "anon"; several are joined by commas.
 func (k Kind) String() string {
 	var out []string
 	for _, n := range kindNames {
@@ -52,7 +54,7 @@ func ParseKinds(s string) (Kind, error) {
 			}
 		}
 		if !found {
-			return 0, fmt.Errorf("no kind %q: usdt, uprobe, data, jit", word)
+			return 0, fmt.Errorf("no kind %q: usdt, uprobe, plt, anon, data, jit", word)
 		}
 	}
 	return k, nil
@@ -66,7 +68,8 @@ type Probe struct {
 	BuildID string
 
 	Site   *usdt.Site     // KindUSDT
-	Symbol *elfsym.Symbol // KindFunc, KindData
+	Symbol *elfsym.Symbol // all others; for KindAnon its name is its address
+	Start  *elfsym.Start  // KindAnon: what says that a function begins there
 
 	// Offset is the place in the file of Symbol.Addr, and EntryOffset of
 	// Symbol.Entry(): where the uprobe goes. Both mean nothing if Err is set,
@@ -117,6 +120,11 @@ type Location struct {
 	Offset elfsym.Offset
 	Addend uint64
 
+	// Function is, for KindAddr, where the function begins that the address is
+	// in: by a symbol or, where none covers it, by call frame information, and
+	// then Name is empty. 0 if nothing tells.
+	Function elfsym.Addr
+
 	// Semaphore and RefCtrOffset are the address and the place in the file of a
 	// USDT probe's counter; 0 if it has none.
 	Semaphore    elfsym.Addr
@@ -153,7 +161,7 @@ func (p *Probe) Location() (Location, error) {
 		}
 		l.Provider, l.Name, l.Addr, l.Offset = s.Provider, s.Name, s.Addr, s.Offset
 		l.Semaphore, l.RefCtrOffset = s.Semaphore, s.RefCtrOffset
-	case KindFunc:
+	case KindFunc, KindPLT, KindAnon:
 		s := p.Symbol
 		l.Name, l.Version, l.Default, l.Addr, l.Offset = s.Name, s.Version, s.Default, s.Entry(), p.EntryOffset
 		l.Sources, l.Type, l.File, l.Size = s.Source, s.Type, s.File, s.Size

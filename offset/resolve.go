@@ -165,10 +165,15 @@ func (r *resolution) describeAddresses() {
 			if l.Kind != KindAddr {
 				continue
 			}
-			if covering := r.allFunctions().Covering(l.Addr); len(covering) > 0 {
+			covering := r.allFunctions().Covering(l.Addr)
+			if len(covering) == 0 {
+				r.describeNameless(l)
+				continue
+			}
+			{
 				s := best(covering)
 				l.Name, l.Version, l.Default, l.Sources, l.Type, l.File, l.Size = s.Name, s.Version, s.Default, s.Source, s.Type, s.File, s.Size
-				l.Addend = uint64(l.Addr - s.Addr)
+				l.Addend, l.Function = uint64(l.Addr-s.Addr), s.Addr
 			}
 		}
 	}

@@ -83,7 +83,7 @@ func runComplete(a *app, words []string) error {
 		flags, _ := newFlags(name, letters)
 		flags.VisitAll(func(f *flag.Flag) { offer(dashed(f.Name)) })
 	case before == "-k" || before == "--kind":
-		for _, k := range []string{"usdt", "uprobe", "data", "jit"} {
+		for _, k := range []string{"usdt", "uprobe", "plt", "anon", "data", "jit"} {
 			offer(k)
 		}
 	case len(words) == 0:

@@ -74,7 +74,7 @@ func newFlags(name, letters string) (*flag.FlagSet, *options) {
 			o.kinds |= k
 			return err
 		}
-		fs.Func("k", "only these kinds: `usdt,uprobe,data,jit`; jit with -p", kinds)
+		fs.Func("k", "only these kinds: `usdt,uprobe,plt,anon,data,jit`; jit with -p", kinds)
 		fs.Func("kind", "the same as -k `KINDS`", kinds)
 		fs.BoolVar(&o.verbose, "v", false, "arguments and types, a line for each")
 		fs.BoolVar(&o.long, "l", false, "columns: offset, size, source, type")

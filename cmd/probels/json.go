@@ -178,7 +178,9 @@ func writeExtend(j *jsonLine, a *operand.Arg) {
 func (p *jsonPrinter) symbol(pr *offset.Probe) {
 	s, j := pr.Symbol, &p.j
 	p.header(pr)
-	j.str("name", s.Name)
+	if pr.Kind != offset.KindAnon {
+		j.str("name", s.Name)
+	}
 	if s.Version != "" {
 		j.str("version", s.Version)
 		j.bool("default_version", s.Default)
@@ -189,7 +191,7 @@ func (p *jsonPrinter) symbol(pr *offset.Probe) {
 		}
 	}
 	j.uint("address", uint64(s.Addr))
-	if pr.Kind == offset.KindFunc && pr.Err == nil {
+	if pr.Kind != offset.KindData && pr.Err == nil {
 		j.uint("offset", uint64(pr.Offset))
 	}
 	at, mapped := pr.RuntimeAddr()
@@ -201,6 +203,9 @@ func (p *jsonPrinter) symbol(pr *offset.Probe) {
 	j.str("type", offset.TypeName(s.Type))
 	j.str("binding", offset.BindingName(s.Bind))
 	j.strs("sources", s.Source.Strings())
+	if pr.Start != nil {
+		j.strs("evidence", pr.Start.Evidence.Strings())
+	}
 	j.strNonEmpty("file", s.File)
 	if s.LocalEntry != 0 && pr.Err == nil {
 		j.open("local_entry", '{')

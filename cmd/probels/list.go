@@ -111,7 +111,7 @@ func (a *app) list(w wantedTarget, o *options) error {
 	sites := l.print(q, offset.KindUSDT)
 	// Reading symbols may take a while: what is known is shown.
 	p.flush()
-	n := sites + l.print(q, offset.KindFunc|offset.KindData)
+	n := sites + l.print(q, offset.KindFunc|offset.KindPLT|offset.KindAnon|offset.KindData)
 	p.end()
 	l.moreProblems()
 	if n == 0 {

@@ -136,7 +136,7 @@ func (p *longPrinter) probe(pr offset.Probe) {
 		if pr.Kind == offset.KindData {
 			at = hex(s.Addr) + "(address)"
 		}
-		c = []string{at, size, s.Source.String(), offset.TypeName(s.Type), pr.Kind.String() + ":" + path + ":" + quote(s.Name)}
+		c = []string{at, size, s.Source.String(), offset.TypeName(s.Type), linePrefix(pr.Kind) + path + ":" + quote(s.Name)}
 		if s.Version != "" {
 			c = append(c, strings.TrimPrefix(s.FullName(), s.Name))
 		}
@@ -144,7 +144,12 @@ func (p *longPrinter) probe(pr offset.Probe) {
 			c = append(c, "("+s.File+")")
 		}
 		// Both seen with bpftrace 0.17.
-		if strings.Contains(s.Name, "+") {
+		if pr.Kind == offset.KindAnon {
+			c[3] = "func"
+			c = append(c, "("+pr.Start.Evidence.String()+")", "bpftrace wants --unsafe for it")
+		} else if pr.Kind == offset.KindPLT {
+			c = append(c, "not for bpftrace, which does not know PLT entries by name")
+		} else if strings.Contains(s.Name, "+") {
 			c = append(c, "not for bpftrace, which takes + for a distance")
 		} else if pr.Kind == offset.KindFunc && (s.Size == 0 || s.SizeInferred && s.Source != elfsym.GoTable) {
 			c = append(c, "not for bpftrace, which wants a size")
@@ -163,6 +168,15 @@ func (p *longPrinter) probe(pr offset.Probe) {
 	}
 	p.a.out.WriteString(strings.Join(c, "  "))
 	p.a.out.WriteByte('\n')
+}
+
+// linePrefix is what a line of a kind begins with: PLT entries and functions
+// without names are places for uprobes.
+func linePrefix(k offset.Kind) string {
+	if k == offset.KindData {
+		return "data:"
+	}
+	return "uprobe:"
 }
 
 // place is where a probe goes, or a dash.

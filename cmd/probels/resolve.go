@@ -165,6 +165,9 @@ func locationLine(l *offset.Location) string {
 		name = l.Provider + ":" + l.Name
 	case l.Name == "":
 		name = hex(l.Addr)
+		if l.Function != 0 {
+			name = hex(l.Function) + "+" + hex(l.Addend)
+		}
 	case l.Version != "" && l.Default:
 		name += "@@" + l.Version
 	case l.Version != "":
@@ -220,6 +223,9 @@ func locationJSON(spec offset.Spec, l *offset.Location) []byte {
 		j.uint("ref_ctr_offset", uint64(l.RefCtrOffset))
 	}
 	j.uint("addend", l.Addend)
+	if l.Function != 0 {
+		j.uint("function_address", uint64(l.Function))
+	}
 	if l.Kind != offset.KindUSDT {
 		if l.Name != "" {
 			j.str("type", offset.TypeName(l.Type))

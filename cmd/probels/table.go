@@ -24,6 +24,8 @@ type tablePrinter struct {
 	sites []usdt.Site
 	funcs []offset.Probe
 	data  []offset.Probe
+	stubs []offset.Probe
+	anon  []offset.Probe
 	args  []operand.Arg
 	bold  func(string) string
 	faint func(string) string
@@ -49,6 +51,10 @@ func (p *tablePrinter) probe(pr offset.Probe) {
 		p.sites = append(p.sites, *pr.Site)
 	case offset.KindFunc:
 		p.funcs = append(p.funcs, pr)
+	case offset.KindPLT:
+		p.stubs = append(p.stubs, pr)
+	case offset.KindAnon:
+		p.anon = append(p.anon, pr)
 	case offset.KindData:
 		p.data = append(p.data, pr)
 	}
@@ -64,6 +70,12 @@ func (p *tablePrinter) end() {
 	}
 	if p.q.Kinds&offset.KindFunc != 0 {
 		p.symbolTable("Functions", p.funcs)
+	}
+	if p.q.Kinds&offset.KindPLT != 0 {
+		p.symbolTable("PLT entries", p.stubs)
+	}
+	if p.q.Kinds&offset.KindAnon != 0 {
+		p.symbolTable("Functions without names", p.anon)
 	}
 	if p.q.Kinds&offset.KindData != 0 {
 		p.symbolTable("Variables", p.data)
@@ -84,6 +96,10 @@ func (p *tablePrinter) identity() string {
 	}
 	if id := p.t.BuildID(); len(id) > 8 {
 		parts = append(parts, "build-id "+id[:8]+"…")
+	}
+	// What cannot be read is left out here: it is the listing that tells.
+	if fp, _ := f.FramePointers(); fp.Verdict() != "" {
+		parts = append(parts, "frame pointers: "+fp.Verdict())
 	}
 	parts = append(parts, "names: "+p.sources())
 	return p.bold(clean(p.t.Path())) + "  " + strings.Join(parts, " · ")

@@ -204,6 +204,12 @@ func expandTargets(args []string) ([]wantedTarget, error) {
 		if s.uprobe {
 			w.kinds |= offset.KindFunc
 		}
+		if s.uprobe && strings.Contains(s.name, "@plt") {
+			w.kinds |= offset.KindPLT
+		}
+		if s.uprobe && strings.HasPrefix(s.name, "0x") {
+			w.kinds |= offset.KindAnon
+		}
 		if s.data {
 			w.kinds |= offset.KindData
 		}
