@@ -15,19 +15,8 @@ import (
 // Only addresses are taken from it.
 type companion struct {
 	f      *elfsym.File
-	table  elfsym.Source    // of f
-	source elfsym.Source    // what its symbols are marked with
-	found  *debuglink.Found // nil if it was within the file
-}
-
-func closeAll(cs []companion) error {
-	var errs []error
-	for _, c := range cs {
-		if c.found != nil {
-			errs = append(errs, c.found.Close())
-		}
-	}
-	return errors.Join(errs...)
+	table  elfsym.Source // of f
+	source elfsym.Source // what its symbols are marked with
 }
 
 // stripped returns the companions, none if the file needs none or there is none.
@@ -47,7 +36,6 @@ func (t *Target) stripped(ctx context.Context) ([]companion, error) {
 	}
 	found, err := t.debugFile(ctx)
 	if ctx.Err() != nil {
-		closeAll(found)
 		return nil, ctx.Err()
 	}
 	// Go's own table spells some names otherwise than a symbol table does, so
@@ -55,7 +43,7 @@ func (t *Target) stripped(ctx context.Context) ([]companion, error) {
 	if len(found) == 0 {
 		table, goErr := t.f.GoFuncs()
 		if table != nil {
-			found = append(found, companion{t.f, elfsym.GoTable, elfsym.GoTable, nil})
+			found = append(found, companion{t.f, elfsym.GoTable, elfsym.GoTable})
 		}
 		err = errors.Join(err, goErr)
 	}
@@ -63,19 +51,39 @@ func (t *Target) stripped(ctx context.Context) ([]companion, error) {
 	return found, err
 }
 
-// debugFile is the debug file or, as in GDB, .gnu_debugdata if there is none.
-func (t *Target) debugFile(ctx context.Context) ([]companion, error) {
+// separate is the file's debug file, searched for once and kept until the target
+// is closed; ErrNotFound of debuglink, or what is wrong with the one that is
+// there. The caller holds t.mu.
+func (t *Target) separate(ctx context.Context) (*debuglink.Found, error) {
+	if t.looked {
+		return t.found, t.foundErr
+	}
 	found, err := debuglink.Find(ctx, t.f, t.debug, t.opts.Debug)
+	if ctx.Err() != nil {
+		if err == nil {
+			found.Close()
+		}
+		return nil, ctx.Err()
+	}
+	if err == nil {
+		if merr := sameAddresses(t.f, found.File); merr != nil {
+			err = fmt.Errorf("debug file %s: %w", found.Path, merr)
+			found.Close()
+			found = nil
+		}
+	}
+	t.looked, t.found, t.foundErr = true, found, err
+	return found, err
+}
+
+// debugFile is the debug file or, as in GDB, .gnu_debugdata if there is none. One
+// that has only DWARF has no names for a listing.
+func (t *Target) debugFile(ctx context.Context) ([]companion, error) {
+	found, err := t.separate(ctx)
 	switch {
 	case err == nil && found.Symtab:
-		if err := sameAddresses(t.f, found.File); err != nil {
-			found.Close()
-			return t.miniDebug(fmt.Errorf("debug file %s: %w", found.Path, err))
-		}
-		return []companion{{found.File, elfsym.Symtab, elfsym.DebugFile, found}}, nil
-	case err == nil:
-		found.Close() // it has DWARF, and no symbol table
-	case !errors.Is(err, debuglink.ErrNotFound):
+		return []companion{{found.File, elfsym.Symtab, elfsym.DebugFile}}, nil
+	case err != nil && !errors.Is(err, debuglink.ErrNotFound):
 		return t.miniDebug(err)
 	}
 	return t.miniDebug(nil)
@@ -92,7 +100,7 @@ func (t *Target) miniDebug(other error) ([]companion, error) {
 	if err := sameAddresses(t.f, f); err != nil {
 		return nil, errors.Join(other, fmt.Errorf(".gnu_debugdata: %w", err))
 	}
-	return []companion{{f, elfsym.Symtab, elfsym.MiniDebug, nil}}, other
+	return []companion{{f, elfsym.Symtab, elfsym.MiniDebug}}, other
 }
 
 // ErrMoved: a file's code is at other addresses than its debug file says.

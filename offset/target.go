@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"sync"
 
@@ -55,6 +56,12 @@ type Target struct {
 	mu         sync.Mutex // guards what follows
 	searched   bool
 	companions []companion
+	looked     bool // for the debug file
+	found      *debuglink.Found
+	foundErr   error
+	dwarf      dwarfState
+
+	closers closers
 }
 
 // Open opens the file at path, symlinks resolved: the path that locations carry
@@ -154,10 +161,15 @@ func (t *Target) debugOnly() error {
 // handed out stays valid.
 func (t *Target) Close() error {
 	t.mu.Lock()
-	found := t.companions
+	found := t.found
 	t.companions, t.searched = nil, true
+	t.found, t.foundErr, t.looked = nil, fs.ErrClosed, true
+	t.dwarf = dwarfState{read: true, err: fs.ErrClosed}
 	t.mu.Unlock()
-	err := closeAll(found)
+	err := t.closers.close()
+	if found != nil {
+		err = errors.Join(err, found.Close())
+	}
 	if t.owned {
 		err = errors.Join(err, t.f.Close())
 	}
