@@ -29,8 +29,14 @@ type NotFoundError struct {
 	// likeliest first.
 	Nearest []string
 
-	// Note is what else is known: that the name is a variable, say.
-	Note string
+	// Versions are those that the file has of a name that was asked for in
+	// another one: "f@V1", "f@@V2".
+	Versions []string
+
+	// Note is what else is known: that the name is a variable, say. Symbol is set
+	// where it is about a symbol of that name that is no function.
+	Note   string
+	Symbol bool
 }
 
 func (e *NotFoundError) Error() string {
@@ -148,17 +154,18 @@ func (r *resolution) explainName(e *NotFoundError) {
 				e.Imported = true
 				e.Needed, _ = r.t.f.Needed() // without them the note is still right
 			case s.Type == elf.STT_TLS:
-				e.Note = "a thread-local variable, not a function"
+				e.Note, e.Symbol = "a thread-local variable, not a function", true
 			case s.IsVariable():
-				e.Note = "a variable, not a function"
+				e.Note, e.Symbol = "a variable, not a function", true
 			case r.t.f.Segments().IsCode(s.Addr):
+				e.Symbol = true
 				e.Note = fmt.Sprintf("a label and not marked as a function; its address is 0x%x", uint64(s.Addr))
 			default:
-				e.Note = "a symbol outside of the file's code"
+				e.Note, e.Symbol = "a symbol outside of the file's code", true
 			}
 		}
-		if versions := r.otherVersions(bare, version); e.Note == "" && versions != "" {
-			e.Imported, e.Note = false, "no such version; there is "+versions
+		if versions := r.otherVersions(bare, version); e.Note == "" && versions != nil {
+			e.Imported, e.Versions, e.Note = false, versions, "no such version; there is "+strings.Join(versions, ", ")
 		}
 	}
 	if static := e.Spec.static; e.Note == "" && static.name != "" {
@@ -176,15 +183,15 @@ func (r *resolution) explainName(e *NotFoundError) {
 }
 
 // otherVersions are the versions of a name that was asked for in another one.
-func (r *resolution) otherVersions(name, version string) string {
+func (r *resolution) otherVersions(name, version string) []string {
 	if version == "" {
-		return ""
+		return nil
 	}
 	var out []string
 	for s := range r.allFunctions().Named(name) {
 		out = append(out, s.FullName())
 	}
-	return strings.Join(out, ", ")
+	return out
 }
 
 // searched describes the sources of names.
