@@ -120,7 +120,7 @@ func (x *explainer) explain() {
 	x.e.Nearest = missing.Nearest
 	x.e.Program, _ = x.t.Program() // its evidence may be damaged; then it is not told
 	for _, step := range []func(*NotFoundError) bool{
-		x.invalid, x.imported, x.version, x.variable, x.inlined, x.launcher, x.close, x.loaded, x.scripted, x.stripped,
+		x.invalid, x.imported, x.version, x.variable, x.inlined, x.launcher, x.close, x.loaded, x.stripped, x.scripted,
 	} {
 		if step(missing) {
 			return
@@ -169,7 +169,11 @@ func (x *explainer) found() {
 	case first.Type == elf.STT_GNU_IFUNC && first.Addend == 0:
 		x.e.Implementations = x.t.implementations(x.ctx, first)
 		x.say(CauseIfunc, "%s: an ifunc: at 0x%x is its resolver, which runs once and chooses one of %s", x.e.Spec, uint64(first.Addr), countOf(len(x.e.Implementations), "implementation"))
-		if len(x.e.Implementations) == 0 {
+		switch len(x.e.Implementations) {
+		case 1:
+			i := &x.e.Implementations[0]
+			x.e.Text = fmt.Sprintf("%s: an ifunc: at 0x%x is its resolver, which runs once; what it chooses is %s", x.e.Spec, uint64(first.Addr), cmp.Or(i.Name, fmt.Sprintf("0x%x", uint64(i.Addr))))
+		case 0:
 			x.e.Text = fmt.Sprintf("%s: an ifunc: at 0x%x is its resolver, which runs once; its code does not tell what it chooses from", x.e.Spec, uint64(first.Addr))
 		}
 	default:

@@ -41,6 +41,8 @@ func runHelp(a *app, args []string) error {
 		letters = "m"
 	case "resolve":
 		letters = "pf"
+	case "why":
+		letters = "p"
 	case "debuginfo", "check", "diff":
 	default:
 		return nil
@@ -100,6 +102,10 @@ stack trace, unless --in names the file. Every place that a name stands for is p
   OFFSET  PATH  NAME  WHERE THE NAME WAS FOUND
 
 Exit status: 0 all found, 1 something was not, 2 wrong use or an unreadable file.
+`,
+	"why": `The first line is the cause, the last the command that helps, or it says that
+nothing can. Between them is every source that was tried. Without a SPEC it is
+about the USDT probes.
 `,
 	"check": checkHelp,
 	"diff":  diffHelp,

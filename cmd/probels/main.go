@@ -60,6 +60,7 @@ func commands() []command {
 		{"resolve", "TARGET SPEC…", "names to file offsets", runResolve},
 		{"check", "TARGET SPEC… | -f MANIFEST", "status 1 unless all are there; --write MANIFEST writes what is", runCheck},
 		{"diff", "OLD NEW", "probes gone, new and changed between two builds", runDiff},
+		{"why", "TARGET [SPEC…]", "why a name, or every USDT probe, is there or not", runWhy},
 		{"debuginfo", "TARGET…", "where a file's stripped names are, and every place tried", runDebuginfo},
 		{"scan", "DIR|ARCHIVE…|-a", "the probes of every ELF file below, or of all that runs", runScan},
 		{"completion", "bash|zsh|fish", "a completion script for a shell", runCompletion},

@@ -37,23 +37,12 @@ func runResolve(a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	// One pass over each file, in the order in which they were named first; a
-	// file's answers stay together.
-	for len(questions) > 0 {
-		var mine, rest []question
-		for _, q := range questions {
-			if q.path == questions[0].path {
-				mine = append(mine, q)
-			} else {
-				rest = append(rest, q)
-			}
-		}
+	return eachFile(questions, func(mine []question) error {
 		if err := a.resolve(mine, o); err != nil {
 			a.fail(err)
 		}
-		questions = rest
-	}
-	return nil
+		return nil
+	})
 }
 
 // parseQuestions reads TARGET SPEC… and lines that carry their target.
