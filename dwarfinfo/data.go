@@ -2,6 +2,7 @@ package dwarfinfo
 
 import (
 	"debug/elf"
+	"errors"
 	"reflect"
 	"runtime"
 	"sync"
@@ -27,6 +28,9 @@ var (
 	ErrUnsupported = die.ErrUnsupported
 	ErrMissing     = die.ErrMissing // it is in another file, which is not there
 )
+
+// ErrAmbiguous: several things of the program answer, and differ.
+var ErrAmbiguous = errors.New("more than one is called so")
 
 // Config is what New needs to know besides the sections.
 type Config struct {
@@ -76,6 +80,7 @@ type Data struct {
 
 	byAddr func() (*addrTable, error)
 	lines  *lineTables
+	types  typeCache
 
 	mu     sync.Mutex // protects what follows
 	splits map[Sections]*die.File

@@ -97,7 +97,12 @@ func (s *NameSearch) find(table *pages[string], names []string) error {
 // mayHave reports whether the unit may have a function of the names.
 func (s *NameSearch) mayHave(b *body) bool {
 	// A name can be in another unit that this one's functions refer to.
-	if s.all || b.ab.far {
+	return b.ab.far || s.mayName(b)
+}
+
+// mayName reports whether the unit itself may have one of the names.
+func (s *NameSearch) mayName(b *body) bool {
+	if s.all {
 		return true
 	}
 	if b.ab.strx && s.indexed(b.u) {
