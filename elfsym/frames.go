@@ -17,6 +17,9 @@ type Frame struct {
 
 	// Signal marks the trampoline to which a signal handler returns.
 	Signal bool
+
+	// Part marks code that no call comes to; see Start. Only FrameAt sets it.
+	Part bool
 }
 
 // A CFA says how the canonical frame address is computed at an instruction: the
@@ -148,8 +151,12 @@ func frame(d *cfi.FDE) Frame {
 // none is. .eh_frame is asked first, by its header's table in a few small reads if
 // it has one, then .debug_frame. An error says why one of them could not be asked.
 func (f *File) FrameAt(a Addr) (Frame, bool, error) {
-	_, d, ok, err := f.fdeAt(a)
-	return frame(&d), ok, err
+	t, d, ok, err := f.fdeAt(a)
+	fr := frame(&d)
+	if ok {
+		fr.Part = t.Part(&d)
+	}
+	return fr, ok, err
 }
 
 func (f *File) fdeAt(a Addr) (*cfi.Table, cfi.FDE, bool, error) {

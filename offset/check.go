@@ -152,9 +152,8 @@ func (v *Verdict) mapping(r *resolution, _ map[elfsym.Addr]*bits) *RefusedError 
 // boundary asks whether an instruction begins there.
 func (v *Verdict) boundary(r *resolution, sweeps map[elfsym.Addr]*bits) *RefusedError {
 	l := &v.Location
-	syms := r.allFunctions().Covering(l.Addr)
-	thumb := len(syms) > 0 && best(syms).Thumb
-	d, err := r.t.decoder(thumb)
+	f, known := r.codeAt(l.Addr, l.Name)
+	d, err := r.t.decoder(f.thumb)
 	if err != nil {
 		v.Warnings = append(v.Warnings, err.Error()+": whether one begins there is not known")
 		return nil
@@ -169,30 +168,29 @@ func (v *Verdict) boundary(r *resolution, sweeps map[elfsym.Addr]*bits) *Refused
 		v.Boundary = true
 		return nil
 	}
-	if len(syms) == 0 {
+	if !known || f.End <= f.Start {
 		v.Warnings = append(v.Warnings, "no function is known there: whether an instruction begins there is not known")
 		return nil
 	}
-	f := best(syms)
-	begins, ok := sweeps[f.Addr]
+	begins, ok := sweeps[f.Start]
 	if !ok {
-		b, err := r.t.code(f.Addr, f.Addr+elfsym.Addr(f.Size))
+		b, err := r.t.code(f.Start, f.End)
 		if err != nil {
 			e := refuse(RuleMapping, "%s: %v", f.Name, err)
 			e.Err = err
 			return e
 		}
 		begins = newBits(len(b))
-		lost := sweep(d, b, f.Addr, func(i *decoded, _ []decoded) bool {
+		lost := sweep(d, b, f.Start, func(i *decoded, _ []decoded) bool {
 			begins.set(uint64(i.at))
 			return true
 		})
 		for _, u := range lost { // so that no instruction seems to reach over them
-			begins.set(uint64(u.Addr - f.Addr))
+			begins.set(uint64(u.Addr - f.Start))
 		}
-		sweeps[f.Addr] = begins
+		sweeps[f.Start] = begins
 	}
-	at := uint64(l.Addr - f.Addr)
+	at := uint64(l.Addr - f.Start)
 	if begins.has(at) {
 		v.Boundary = true // or undecoded: the next rule says so
 		return nil
@@ -203,10 +201,10 @@ func (v *Verdict) boundary(r *resolution, sweeps map[elfsym.Addr]*bits) *Refused
 	}
 	after := uint64(begins.next(int(at)))
 	if b, err := r.t.f.Code(l.Offset-elfsym.Offset(at-before), d.MaxLen); err == nil && begins.has(before) {
-		if i, err := d.Decode(b, uint64(f.Addr)+before); err == nil && before+uint64(i.Len) == after {
-			place := func(n uint64) string { return fmt.Sprintf("0x%x (%s)", uint64(f.Addr)+n, withDistance(f.Name, n)) }
+		if i, err := d.Decode(b, uint64(f.Start)+before); err == nil && before+uint64(i.Len) == after {
+			place := func(n uint64) string { return fmt.Sprintf("0x%x (%s)", uint64(f.Start)+n, withDistance(f.Name, n)) }
 			e := refuse(RuleBoundary, "in the middle of an instruction: they begin at %s and %s", place(before), place(after))
-			e.Before, e.After = f.Addr+elfsym.Addr(before), f.Addr+elfsym.Addr(after)
+			e.Before, e.After = f.Start+elfsym.Addr(before), f.Start+elfsym.Addr(after)
 			return e
 		}
 	}
@@ -216,9 +214,8 @@ func (v *Verdict) boundary(r *resolution, sweeps map[elfsym.Addr]*bits) *Refused
 // instruction asks whether the kernel takes the instruction.
 func (v *Verdict) instruction(r *resolution, _ map[elfsym.Addr]*bits) *RefusedError {
 	l, f := &v.Location, r.t.f
-	syms := r.allFunctions().Covering(l.Addr)
-	thumb := len(syms) > 0 && best(syms).Thumb
-	d, err := r.t.decoder(thumb)
+	code, _ := r.codeAt(l.Addr, l.Name)
+	d, err := r.t.decoder(code.thumb)
 	if err != nil {
 		return nil // warned of
 	}
@@ -245,7 +242,7 @@ func (v *Verdict) instruction(r *resolution, _ map[elfsym.Addr]*bits) *RefusedEr
 			v.FastNop = int(i.Len)
 		}
 	default:
-		refusal, warning := insn.Uprobe(f.Machine(), b, uint64(l.Addr), f.ByteOrder(), thumb)
+		refusal, warning := insn.Uprobe(f.Machine(), b, uint64(l.Addr), f.ByteOrder(), code.thumb)
 		if warning != "" {
 			v.Warnings = append(v.Warnings, warning)
 		}

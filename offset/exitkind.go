@@ -20,8 +20,21 @@ func (s *exitSearch) exit(i *decoded, before []decoded, b []byte, p Range, parts
 			return
 		}
 		name, start, size := s.r.functionAt(target)
+		if name == "" {
+			// Where there are no names, unwind information tells what is no function's
+			// beginning.
+			if fr, ok, err := s.r.t.f.FrameAt(target); err == nil && ok && fr.Part && fr.Size > 0 {
+				name, start, size = splitName(p.Name), fr.Addr, fr.Size
+			}
+		}
 		if size > 0 && len(*parts) < maxParts && splitOff(p.Name, name) {
 			*parts = append(*parts, Range{start, start + elfsym.Addr(size), name})
+			return
+		}
+		if name == "" && i.Kind == insn.CondJump {
+			// Compilers make no conditional tail calls but for size, and move parts away
+			// before a frame is made, too; then only a name would tell.
+			s.add(i, Exit{Exit: ExitUnknown, Conditional: true, Target: target, Reason: "to code without a name: a part of the function that was moved away, or another function"})
 			return
 		}
 		s.add(i, Exit{Exit: ExitTailCall, Conditional: i.Kind == insn.CondJump || i.Cond, Target: target, TargetName: withDistance(name, uint64(target-start))})
@@ -64,6 +77,14 @@ func splitOff(from, name string) bool {
 		return strings.TrimSuffix(s, "__cold")
 	}
 	return name != "" && name != from && base(name) == base(from)
+}
+
+// splitName is what a compiler calls the part that it moved out of a function.
+func splitName(name string) string {
+	if i := strings.Index(name, ".cold"); i > 0 {
+		return name[:i] // jumped back from there, into another part
+	}
+	return name + ".cold"
 }
 
 // functionAt is the function that covers an address: its best name, "" if none

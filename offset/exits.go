@@ -191,21 +191,45 @@ func (s *exitSearch) function(l Location) FuncExits {
 
 // covering is the code of the function that a location is in.
 func (s *exitSearch) covering(e *FuncExits, l Location) (Range, bool, error) {
-	syms := s.r.allFunctions().Covering(l.Addr)
-	if len(syms) == 0 {
+	f, ok := s.r.codeAt(l.Addr, l.Name)
+	if !ok {
 		return Range{}, false, fmt.Errorf("0x%x: %w", uint64(l.Addr), ErrNoFunction)
 	}
-	f := best(syms)
-	for _, alias := range syms {
-		if alias.Name == l.Name {
-			f = alias
-		}
-	}
-	e.SizeInferred = f.SizeInferred
-	if f.Size == 0 || f.Addr+elfsym.Addr(f.Size) < f.Addr {
+	e.SizeInferred = f.inferred
+	if f.End <= f.Start {
 		return Range{}, false, fmt.Errorf("%s: nothing says where it ends: %w", f.Name, ErrNoFunction)
 	}
-	return Range{f.Addr, f.Addr + elfsym.Addr(f.Size), f.Name}, f.Thumb, nil
+	return f.Range, f.thumb, nil
+}
+
+// funcCode is a function as far as instructions are concerned. Its name is its
+// address where it has none.
+type funcCode struct {
+	Range
+	thumb    bool
+	inferred bool // the end
+}
+
+// codeAt is the function that an address is in: by the symbols that cover it, of
+// which the one of that name is taken, or else by unwind information.
+func (r *resolution) codeAt(a elfsym.Addr, name string) (funcCode, bool) {
+	if syms := r.allFunctions().Covering(a); len(syms) > 0 {
+		f := best(syms)
+		for _, alias := range syms {
+			if alias.Name == name {
+				f = alias
+			}
+		}
+		return funcCode{Range{f.Addr, f.Addr + elfsym.Addr(f.Size), f.Name}, f.Thumb, f.SizeInferred}, true
+	}
+	s, ok, err := r.t.enclosing(a)
+	if err != nil {
+		r.problem(err)
+	}
+	if !ok {
+		return funcCode{}, false
+	}
+	return funcCode{Range{s.Addr, s.Addr + elfsym.Addr(s.Size), At(s.Addr).String()}, false, s.SizeInferred}, true
 }
 
 // decoder is the one for the target's code.

@@ -135,8 +135,11 @@ type Location struct {
 	// static is of, and its size.
 	Sources elfsym.Source
 	Type    elf.SymType
+	Bind    elf.SymBind
 	File    string
 	Size    uint64
+
+	SizeInferred bool // no table tells the size
 
 	// Object is set for what a Process resolved: the file in the process.
 	Object *Object
@@ -164,11 +167,16 @@ func (p *Probe) Location() (Location, error) {
 	case KindFunc, KindPLT, KindAnon:
 		s := p.Symbol
 		l.Name, l.Version, l.Default, l.Addr, l.Offset = s.Name, s.Version, s.Default, s.Entry(), p.EntryOffset
-		l.Sources, l.Type, l.File, l.Size = s.Source, s.Type, s.File, s.Size
+		l.describe(s)
 	default:
 		return l, fmt.Errorf("%s: a variable, not a place for a uprobe", p.Name())
 	}
 	return l, nil
+}
+
+// describe takes a symbol's evidence over.
+func (l *Location) describe(s *elfsym.Symbol) {
+	l.Sources, l.Type, l.Bind, l.File, l.Size, l.SizeInferred = s.Source, s.Type, s.Bind, s.File, s.Size, s.SizeInferred
 }
 
 // TypeName is a symbol type's name in JSON: "func", "ifunc", "object".

@@ -170,11 +170,10 @@ func (r *resolution) describeAddresses() {
 				r.describeNameless(l)
 				continue
 			}
-			{
-				s := best(covering)
-				l.Name, l.Version, l.Default, l.Sources, l.Type, l.File, l.Size = s.Name, s.Version, s.Default, s.Source, s.Type, s.File, s.Size
-				l.Addend, l.Function = uint64(l.Addr-s.Addr), s.Addr
-			}
+			s := best(covering)
+			l.Name, l.Version, l.Default = s.Name, s.Version, s.Default
+			l.describe(s)
+			l.Addend, l.Function = uint64(l.Addr-s.Addr), s.Addr
 		}
 	}
 }

@@ -39,7 +39,7 @@ func runHelp(a *app, args []string) error {
 		letters = "mpf"
 	case "scan":
 		letters = "m"
-	case "resolve":
+	case "resolve", "show":
 		letters = "pf"
 	case "why":
 		letters = "p"
@@ -102,6 +102,11 @@ stack trace, unless --in names the file. Every place that a name stands for is p
   OFFSET  PATH  NAME  WHERE THE NAME WAS FOUND
 
 Exit status: 0 all found, 1 something was not, 2 wrong use or an unreadable file.
+`,
+	"show": `A SPEC is as for resolve. Of each place: offset, semaphore, source line, arguments
+and which tools cannot read them, the ways out of the function, inlined copies,
+other names, the processes that run the file, warnings, and a command to try. Of a
+name that is absent: what why prints.
 `,
 	"why": `The first line is the cause, the last the command that helps, or it says that
 nothing can. Between them is every source that was tried. Without a SPEC it is

@@ -57,6 +57,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"list", "TARGET…", "every probe; the default", runList},
+		{"show", "TARGET SPEC…", "everything known about a function or probe", runShow},
 		{"resolve", "TARGET SPEC…", "names to file offsets", runResolve},
 		{"check", "TARGET SPEC… | -f MANIFEST", "status 1 unless all are there; --write MANIFEST writes what is", runCheck},
 		{"diff", "OLD NEW", "probes gone, new and changed between two builds", runDiff},
