@@ -42,6 +42,9 @@ func TestMain(m *testing.M) {
 //	fifo PATH           a named pipe
 //	strange PATH        a program with names that mean harm (see strange_test.go)
 //	lines N FILE        the file has N lines; stdout and stderr are the last command's
+//	helps CAUSE [WORDS] probels why ARGS…
+//	                    the cause is this; the first line has the words; the last line is
+//	                    a command that succeeds, or says that nothing can help
 //	status [out] N PROGRAM ARGS…
 //	                    runs it and wants that status, no output (unless "out"
 //	                    is said) and, for status 2 without it, one line of errors
@@ -57,7 +60,8 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) { return cond == "root" && os.Geteuid() == 0, nil },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"elf": writeELF,
+			"elf":   writeELF,
+			"helps": helps,
 			"cut": func(ts *testscript.TestScript, _ bool, args []string) {
 				n, err := strconv.Atoi(args[1])
 				ts.Check(err)

@@ -80,6 +80,9 @@ func eachFile(questions []question, do func(mine []question) error) error {
 
 // why explains specs of one target, or its USDT probes if there are none.
 func (a *app) why(name string, specs []string, o *options) error {
+	if a.whyScript(name, specs, o) {
+		return nil
+	}
 	t, err := a.openTarget(name, o)
 	if err != nil {
 		return err
