@@ -137,20 +137,27 @@ func (v *scanView) archive(in inArchive) error {
 	if err != nil {
 		return plainError(err)
 	}
-	ar, err := archive.Open(ctx, file, archive.Limits{})
-	if err != nil {
+	var filter usdt.Filter
+	ar, err := archive.OpenKeeping(ctx, file, archive.Limits{}, func(data []byte) bool {
+		switch filter.Look(bytes.NewReader(data)) {
+		case usdt.Object, usdt.DebugOnly, usdt.NotELF:
+			return false
+		case usdt.NoProbes:
+			return v.q.Kinds != offset.KindUSDT
+		}
+		return true
+	})
+	switch {
+	case errors.Is(err, archive.ErrNotArchive) && in.image == "" && !calledArchive(file):
+		return nil // compressed, or an ar archive: nothing for us, as any other file
+	case err != nil:
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	defer ar.Close()
-	var filter usdt.Filter
 	v.remark = remarkArchive
 	defer func() { v.remark = "" }()
 	before := v.files
 	err = ar.Each(ctx, in.image, func(m *archive.Member) error {
-		switch verdict := filter.Look(bytes.NewReader(m.Data)); {
-		case verdict == usdt.Object, verdict == usdt.DebugOnly, verdict == usdt.NoProbes && v.q.Kinds == offset.KindUSDT:
-			return nil
-		}
 		t, err := a.memberTarget(in.path(file, m), m.Data, v.o)
 		switch {
 		case errors.Is(err, offset.ErrNotExecutable), errors.Is(err, offset.ErrDebugOnly):

@@ -29,9 +29,11 @@ fixed: by name, the files of a directory before its subdirectories.
 An archive is a .deb, a tar (plain, .gz, .xz, .zst, .bz2), what docker save
 writes, or an OCI image layout, tar or directory. A file in it is a TARGET too:
 ARCHIVE:/PATH, and where it has several images ARCHIVE@IMAGE:/PATH, with a
-platform (linux/arm64), tag or digest; ARCHIVE@IMAGE alone is that image.
+platform (linux/arm64), tag or digest; ARCHIVE@IMAGE alone is that image. Given
+more than 64 arguments, archives are those with .tar, .deb or .tgz in their names.
 
-Exit status: 0 something was found, 1 nothing, 2 something could not be read.
+Exit status: 0 something was found, 1 nothing, 2 something could not be read; with
+-a, processes of other users are only counted, on standard error.
 `
 }
 
@@ -128,10 +130,20 @@ func (a *app) scan(paths []string, q offset.Query, o *options, cross bool) error
 // gave, it looks only into those that are called like an archive: reading each
 // one first would take as long as the scan.
 func archiveArg(path string, few bool) (inArchive, bool) {
-	if !few && !strings.Contains(path, ".tar") && !strings.HasSuffix(path, ".deb") && !strings.HasSuffix(path, ".tgz") {
+	if !few && !calledArchive(path) {
 		return inArchive{}, false
 	}
 	return parseInArchive(path)
+}
+
+// calledArchive reports whether a path has an archive's name in it.
+func calledArchive(path string) bool {
+	for _, s := range []string{".tar", ".deb", ".tgz", ".txz", ".tzst", ".tbz"} {
+		if strings.Contains(path, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // scan prints what is found below directories.

@@ -7,11 +7,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -233,5 +235,95 @@ func TestDeb(t *testing.T) {
 			t.Fatalf("%s: %v: %s", z, err, out)
 		}
 		want(t, z, deb, "/usr/bin/x=x")
+	}
+}
+
+// The first reading is mostly the only one; what there is no room for is read again, in
+// the same order, and what has changed meanwhile is an error.
+func TestKeep(t *testing.T) {
+	big := elfFile(strings.Repeat("b", 3000))
+	layers := [][]byte{
+		tarOf(t, "a", elfFile("1"), "big", big, "dull", elfFile("0"), "z", elfFile("2")),
+		gzipped(tarOf(t, "m", elfFile("3"), ".wh.a", "", "other", big)),
+	}
+	path := write(t, tarOf(t, layout(map[string][][]byte{"linux/amd64": layers})...))
+	keep := func(b []byte) bool { return string(b) != elfFile("0") }
+	for held, want := range map[int64]string{1 << 20: "/big /z /m /other", 3500: "/big /z /m /other", 5: "/big /z /m /other", -1: "/big /z /m /other"} {
+		a, err := OpenKeeping(t.Context(), path, Limits{Held: held}, keep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened := 0
+		for i := range a.images[0].layers {
+			l := &a.images[0].layers[i]
+			open := l.open
+			l.open = func() (io.ReadCloser, error) { opened++; return open() }
+		}
+		var got []string
+		for range 2 {
+			got = nil
+			if err := a.Each(t.Context(), "", func(m *Member) error {
+				if int64(len(m.Data)) != m.Size || !bytes.HasPrefix(m.Data, []byte("\x7fELF")) {
+					t.Errorf("%s: %.10q", m.Path, m.Data)
+				}
+				got = append(got, m.Path)
+				return nil
+			}); err != nil {
+				t.Errorf("%d: %v", held, err)
+			}
+		}
+		if strings.Join(got, " ") != want || (opened == 0) != (held == 1<<20) {
+			t.Errorf("%d: %v, %d layers read again", held, got, opened)
+		}
+		a.Close()
+	}
+}
+
+func TestChanged(t *testing.T) {
+	was := tarOf(t, "a", elfFile("1"), "b", elfFile("2"))
+	for what, now := range map[string][]byte{
+		"another member": tarOf(t, "a", elfFile("1"), "b", elfFile("3")), "a shorter one": tarOf(t, "a", elfFile("1")), "a size": tarOf(t, "a", elfFile("1"), "b", elfFile("22")),
+	} {
+		path := write(t, was)
+		stamp := time.Unix(1, 0)
+		for _, sameTime := range []bool{false, true} {
+			if err := errors.Join(os.WriteFile(path, was, 0o644), os.Chtimes(path, stamp, stamp)); err != nil {
+				t.Fatal(err)
+			}
+			a, err := OpenKeeping(t.Context(), path, Limits{Held: -1}, func([]byte) bool { return true })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, now, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if sameTime {
+				os.Chtimes(path, stamp, stamp)
+			}
+			if err := a.Each(t.Context(), "", func(*Member) error { return nil }); !errors.Is(err, ErrChanged) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("%s, same time %v: %v", what, sameTime, err)
+			}
+			a.Close()
+		}
+	}
+	// A layer of a directory, by its time and size alone: it is known by its digest.
+	dir := t.TempDir()
+	files := layout(map[string][][]byte{"linux/amd64": {was}})
+	for i := 0; i < len(files); i += 2 {
+		p := filepath.Join(dir, files[i])
+		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(p, []byte(files[i+1]), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := Open(t.Context(), dir, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if err := os.WriteFile(filepath.Join(dir, "blobs/sha256", digest(was)[7:]), append(was, 0), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := a.Read(t.Context(), "", "/a"); !errors.Is(err, ErrChanged) {
+		t.Errorf("%+v, %v", m, err)
 	}
 }

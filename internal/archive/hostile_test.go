@@ -73,16 +73,31 @@ var small = Limits{Output: 1 << 20, Member: 1 << 16, Entries: 1000, Names: 1 << 
 
 // Whatever the bytes: it ends, and what is told is a path from the root within the limits.
 func fuzz(t *testing.T, b []byte) {
-	a := &Archive{limits: small.withDefaults()}
+	var told [2]string
+	for i, keep := range []func([]byte) bool{nil, func([]byte) bool { return true }} {
+		told[i] = fuzzOne(t, b, keep)
+	}
+	if told[0] != told[1] {
+		t.Errorf("%q, kept from the first reading %q", told[0], told[1])
+	}
+}
+
+// fuzzOne is what comes out, by both ways to read.
+func fuzzOne(t *testing.T, b []byte, keep func([]byte) bool) string {
+	a := &Archive{limits: small.withDefaults(), keep: keep}
+	a.limits.Held = 1 << 10
+	defer a.Close()
 	err := a.openReader(context.Background(), bytes.NewReader(b), int64(len(b)))
-	for i := 0; err == nil && i < len(a.images); i++ {
-		err = a.index(context.Background(), a.images[i])
+	if err == nil {
+		err = a.indexAll(context.Background())
 	}
 	if err != nil {
-		return
+		return ""
 	}
+	var out strings.Builder
 	seen := map[string]bool{}
-	a.Each(context.Background(), "", func(m *Member) error {
+	err = a.Each(context.Background(), "", func(m *Member) error {
+		fmt.Fprintf(&out, "%s %q ", m.Path, m.Data)
 		if !strings.HasPrefix(m.Path, "/") || strings.Contains(m.Path, "/../") || int64(len(m.Data)) != m.Size || m.Size > small.Member {
 			t.Errorf("%q, %d of %d bytes", m.Path, len(m.Data), m.Size)
 		}
@@ -93,6 +108,10 @@ func fuzz(t *testing.T, b []byte) {
 		}
 		return nil
 	})
+	if err != nil {
+		return ""
+	}
+	return out.String()
 }
 
 func FuzzTar(f *testing.F) {
@@ -105,6 +124,7 @@ func FuzzTar(f *testing.F) {
 
 func FuzzImage(f *testing.F) {
 	f.Add(tarOf(f, layout(map[string][][]byte{"linux/amd64": {tarOf(f, "a", elfFile("1"))}, "linux/arm64": {tarOf(f, "b", elfFile("2"))}})...))
+	f.Add(gzipped(tarOf(f, layout(map[string][][]byte{"linux/amd64": {tarOf(f, "a", elfFile("1")), gzipped(tarOf(f, ".wh.a", "", "b", elfFile("1")))}})...)))
 	f.Fuzz(fuzz)
 }
 

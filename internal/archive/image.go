@@ -23,6 +23,9 @@ type layer struct {
 	open   func() (io.ReadCloser, error)
 	digest string // sha256 of the bytes as they are, "" if it is not known
 	diffID string // the same of the tar that comes out
+
+	// The same as open, if it is a compressed tar of which nothing is known yet.
+	stream func() (io.ReadCloser, error)
 }
 
 // image is one file system: one platform of an image, or a package.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"hash/crc32"
 	"io"
 	"path"
 	"slices"
@@ -35,11 +36,12 @@ func (a *Archive) entries(ctx context.Context, l layer, b *budget, verify bool, 
 		packed = sha256.New()
 		in = io.TeeReader(rc, packed)
 	}
-	r, closeStream, err := decompress(in, a.limits, b)
+	out, closeStream, err := decompress(in, a.limits, b)
 	if err != nil {
 		return fmt.Errorf("%v (%w)", err, ErrFormat)
 	}
 	defer closeStream()
+	var r io.Reader = out
 	if verify && l.diffID != "" {
 		plain = sha256.New()
 		r = io.TeeReader(r, plain)
@@ -57,6 +59,8 @@ func (a *Archive) entries(ctx context.Context, l layer, b *budget, verify bool, 
 			err = nil
 		}
 		switch {
+		case n == 0 && (errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) && out.out < 512):
+			return fmt.Errorf("no tar in it (%v): %w", err, ErrNotArchive)
 		case err != nil:
 			return wrapFormat(err)
 		case n == 4*a.limits.Entries:
@@ -95,7 +99,8 @@ func wrapFormat(err error) error {
 	return fmt.Errorf("%w (%w)", err, ErrFormat)
 }
 
-// index puts the layers of an image on one another.
+// index puts the layers of an image on one another. What is kept of them is read
+// meanwhile, so that mostly there is no second time.
 func (a *Archive) index(ctx context.Context, i *image) error {
 	i.tree = newTree(a.limits)
 	b := &budget{a.limits.Output}
@@ -138,7 +143,13 @@ func (a *Archive) entry(t *tree, n int, h *tar.Header, r io.Reader) error {
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return wrapFormat(err)
 		}
-		return t.put(p, &content{t.layer, n, h.Size, string(head[:got]) == "\x7fELF"}, "")
+		c := &content{layer: t.layer, entry: n, size: h.Size, elf: string(head[:got]) == elfMagic}
+		if c.elf && a.keep != nil && c.size <= a.limits.Member {
+			if err := a.look(c, r); err != nil {
+				return wrapFormat(fmt.Errorf("%s: %w", p, err))
+			}
+		}
+		return t.put(p, c, "")
 	case tar.TypeDir:
 		return t.dir(p)
 	case tar.TypeSymlink:
@@ -159,6 +170,26 @@ func (a *Archive) entry(t *tree, n int, h *tar.Header, r io.Reader) error {
 		return nil
 	}
 	return t.put(p, nil, "")
+}
+
+const elfMagic = "\x7fELF"
+
+// look reads a file whose magic was read, and keeps it if it is wanted and there is
+// room.
+func (a *Archive) look(c *content, r io.Reader) (err error) {
+	if a.buf, err = readMember(append(a.buf[:0], elfMagic...), r, c.size); err != nil {
+		return err
+	}
+	switch {
+	case !a.keep(a.buf):
+		c.elf = false
+	case c.size <= a.limits.Held-a.held:
+		a.held += c.size
+		c.data = slices.Clone(a.buf)
+	default:
+		c.sum, c.summed = crc32.ChecksumIEEE(a.buf), true
+	}
+	return nil
 }
 
 // linked is the file at a path as it is now; a link that it may be is not followed.
@@ -191,6 +222,17 @@ func (a *Archive) Images() []string {
 	return out
 }
 
+// noImage says what could have been chosen.
+func (a *Archive) noImage(name string) error {
+	there := a.Images()
+	if len(a.images) == 1 {
+		if there = a.images[0].names; len(there) == 0 {
+			return fmt.Errorf("image %q: %w; it is a package or a tar, without images", name, ErrNotFound)
+		}
+	}
+	return fmt.Errorf("image %q: %w; there are %s", name, ErrNotFound, strings.Join(there, ", "))
+}
+
 // nameOf is the first of an image's names that no other one has.
 func (a *Archive) nameOf(i *image) string {
 	if len(a.images) < 2 {
@@ -217,13 +259,14 @@ func (a *Archive) chosen(name string) []*image {
 // ErrNotFound is a member or an image that is not there.
 var ErrNotFound = errors.New("not found in the archive")
 
-// Each calls f for each ELF file of the images that a name chooses, "" for all: in the
+// Each calls f for each ELF file of the images that a name chooses, "" for all, or for
+// those of them that were to be kept: in the
 // order in which the archive has them, a file of several names once, by the first.
 // Where f returns an error, it ends with that.
 func (a *Archive) Each(ctx context.Context, name string, f func(*Member) error) error {
 	images := a.chosen(name)
 	if len(images) == 0 {
-		return fmt.Errorf("image %q: %w; there are %s", name, ErrNotFound, strings.Join(a.Images(), ", "))
+		return a.noImage(name)
 	}
 	for _, i := range images {
 		wanted := map[*content]string{}
@@ -245,9 +288,9 @@ func (a *Archive) Read(ctx context.Context, name, member string) (*Member, error
 	images := a.chosen(name)
 	switch {
 	case len(images) == 0:
-		return nil, fmt.Errorf("image %q: %w; there are %s", name, ErrNotFound, strings.Join(a.Images(), ", "))
+		return nil, a.noImage(name)
 	case len(images) > 1:
-		return nil, fmt.Errorf("%d images: say which of %s", len(images), strings.Join(a.Images(), ", "))
+		return nil, fmt.Errorf("%d images: say which, ARCHIVE@IMAGE:%s, of %s", len(images), path.Clean("/"+member), strings.Join(a.Images(), ", "))
 	}
 	n, real := images[0].tree.find(member)
 	if n == nil || n.file == nil {
@@ -261,51 +304,99 @@ func (a *Archive) Read(ctx context.Context, name, member string) (*Member, error
 	return out, err
 }
 
-// read goes through the layers that have something wanted, as far as they do.
+// read goes through what is wanted in the order in which the layers have it. A layer is
+// read again if something of it is not held, as far as that.
 func (a *Archive) read(ctx context.Context, i *image, wanted map[*content]string, f func(*Member) error) error {
-	byPlace := map[[2]int]*content{}
-	left := make([]int, len(i.layers))
+	byLayer := make([][]*content, len(i.layers))
 	for c := range wanted {
-		byPlace[[2]int{c.layer, c.entry}] = c
-		left[c.layer]++
+		byLayer[c.layer] = append(byLayer[c.layer], c)
 	}
 	b := &budget{a.limits.Output}
-	var buf []byte
-	enough := errors.New("enough")
-	for k, l := range i.layers {
-		if left[k] == 0 {
-			continue
-		}
-		err := a.entries(ctx, l, b, false, func(n int, h *tar.Header, r io.Reader) error {
-			c := byPlace[[2]int{k, n}]
-			if c == nil {
-				return nil
-			}
+	for k, todo := range byLayer {
+		slices.SortFunc(todo, func(x, y *content) int { return x.entry - y.entry })
+		give := func(r io.Reader) error {
+			c := todo[0]
+			todo = todo[1:]
 			m := &Member{Image: a.nameOf(i), Path: wanted[c], Size: c.size}
-			if h.Size != c.size {
-				return fmt.Errorf("%s: the archive has changed: %w", m.Path, ErrFormat)
+			if err := a.fill(m, c, r); err != nil || m.Data == nil {
+				return err
 			}
-			if c.size > a.limits.Member {
-				a.problem(fmt.Errorf("%s: %d bytes, %d are read into memory: %w", m.Path, c.size, a.limits.Member, ErrLimit))
-			} else {
-				var err error
-				if buf, err = readMember(buf[:0], r, c.size); err != nil {
-					return wrapFormat(fmt.Errorf("%s: %w", m.Path, err))
-				}
-				m.Data = buf
-				if err := f(m); err != nil {
-					return err
-				}
+			return f(m)
+		}
+		last := -1 // that is not held
+		for _, c := range todo {
+			if c.data == nil {
+				last = c.entry
 			}
-			if left[k]--; left[k] == 0 {
-				return enough
+		}
+		if last >= 0 {
+			if err := a.again(ctx, i.layers[k], b, last, &todo, give); err != nil {
+				return err
 			}
+		}
+		for len(todo) > 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := give(nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// again reads a layer another time, as far as an entry.
+func (a *Archive) again(ctx context.Context, l layer, b *budget, last int, todo *[]*content, give func(io.Reader) error) error {
+	enough := errors.New("enough")
+	err := a.entries(ctx, l, b, false, func(n int, h *tar.Header, r io.Reader) error {
+		if len(*todo) == 0 || (*todo)[0].entry != n {
 			return nil
-		})
-		if err != nil && !errors.Is(err, enough) {
+		}
+		if h.Size != (*todo)[0].size {
+			return ErrChanged
+		}
+		if err := give(r); err != nil {
+			return err
+		}
+		if n == last {
+			return enough
+		}
+		return nil
+	})
+	if err == nil {
+		return ErrChanged // it ended before
+	}
+	if errors.Is(err, enough) {
+		return nil
+	}
+	return err
+}
+
+// fill gives a member its bytes, from r if they are not held; none if they are too
+// many, which is a problem of that one alone.
+func (a *Archive) fill(m *Member, c *content, r io.Reader) error {
+	switch {
+	case c.data != nil:
+		m.Data = c.data
+		return nil
+	case c.size > a.limits.Member:
+		a.problem(fmt.Errorf("%s: %d bytes, %d are read into memory: %w", m.Path, c.size, a.limits.Member, ErrLimit))
+		return nil
+	}
+	var err error
+	if a.buf, err = readMember(a.buf[:0], r, c.size); err != nil {
+		return wrapFormat(fmt.Errorf("%s: %w", m.Path, err))
+	}
+	if c.summed && c.sum != crc32.ChecksumIEEE(a.buf) {
+		return fmt.Errorf("%s: %w", m.Path, ErrChanged)
+	}
+	if a.unchanged != nil {
+		if err := a.unchanged(); err != nil {
 			return err
 		}
 	}
+	m.Data = a.buf
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,10 +20,14 @@ import (
 
 // An Archive is one that was opened, its members known.
 type Archive struct {
-	limits   Limits
-	images   []*image
-	problems []error
-	closers  []io.Closer
+	limits    Limits
+	images    []*image
+	problems  []error
+	closers   []io.Closer
+	keep      func([]byte) bool
+	held      int64
+	buf       []byte       // one member
+	unchanged func() error // nil if that is told otherwise
 }
 
 // Is reports whether a path, by what it begins with, is an archive that Open
@@ -60,16 +65,43 @@ func isTar(head []byte) bool {
 // Open reads the headers of all that a file, or a directory with an OCI image
 // layout, has. Close it.
 func Open(ctx context.Context, name string, l Limits) (*Archive, error) {
-	a := &Archive{limits: l.withDefaults()}
+	return OpenKeeping(ctx, name, l, nil)
+}
+
+// OpenKeeping is Open for who wants to see many files: each ELF file's bytes are given
+// to keep on the way, those that it wants are held, up to Limits.Held, and Each is
+// about those alone. So the archive is mostly read once. keep may not keep the bytes.
+func OpenKeeping(ctx context.Context, name string, l Limits, keep func([]byte) bool) (*Archive, error) {
+	a := &Archive{limits: l.withDefaults(), keep: keep}
 	err := a.open(ctx, name)
-	for i := 0; err == nil && i < len(a.images); i++ {
-		err = a.index(ctx, a.images[i])
+	if err == nil {
+		err = a.indexAll(ctx)
 	}
 	if err != nil {
 		a.Close()
 		return nil, err
 	}
 	return a, nil
+}
+
+func (a *Archive) indexAll(ctx context.Context) error {
+	for _, i := range a.images {
+		if err := a.index(ctx, i); err != nil {
+			return err
+		}
+	}
+	if len(a.images) != 1 || a.images[0].layers[0].stream == nil || !a.images[0].tree.isImage() {
+		return nil
+	}
+	// A compressed tar has turned out to be an image.
+	s, err := a.streamBlobs(ctx, a.images[0].layers[0])
+	if err == nil {
+		a.images, err = imagesOf(ctx, s, s.files)
+	}
+	for i := 0; err == nil && i < len(a.images); i++ {
+		err = a.index(ctx, a.images[i])
+	}
+	return err
 }
 
 // Close closes the file.
@@ -95,7 +127,7 @@ func (a *Archive) open(ctx context.Context, name string) error {
 			return err
 		}
 		a.closers = append(a.closers, root)
-		a.images, err = ociImages(ctx, dirBlobs{root})
+		a.images, err = ociImages(ctx, dirBlobs{root, map[string]fs.FileInfo{}})
 		return err
 	}
 	f, err := os.Open(name)
@@ -105,6 +137,13 @@ func (a *Archive) open(ctx context.Context, name string) error {
 	a.closers = append(a.closers, f)
 	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return errors.Join(err, ErrNotArchive)
+	}
+	a.unchanged = func() error {
+		now, err := f.Stat()
+		if err == nil && !sameStamp(info, now) {
+			err = ErrChanged
+		}
+		return err
 	}
 	return a.openReader(ctx, f, info.Size())
 }
@@ -128,28 +167,49 @@ func (a *Archive) openReader(ctx context.Context, f io.ReaderAt, size int64) err
 			return err
 		}
 		if t != nil {
-			if _, ok := t.files["index.json"]; ok {
-				a.images, err = ociImages(ctx, t)
-			} else {
-				a.images, err = dockerImages(t)
-			}
+			a.images, err = imagesOf(ctx, t, t.files)
 			return err
 		}
 	case compression(head) == "":
 		return ErrNotArchive
+	default:
+		a.images = []*image{{layers: []layer{{open: whole, stream: whole}}}}
+		return nil
 	}
 	a.images = []*image{{layers: []layer{{open: whole}}}}
 	return nil
 }
 
+// imagesOf are the images in a tar. An OCI layout's own index comes first: docker save
+// writes both.
+func imagesOf(ctx context.Context, b blobs, files map[string][2]int64) ([]*image, error) {
+	if imageKind(maps.Keys(files)) == ociLayout {
+		return ociImages(ctx, b)
+	}
+	return dockerImages(b)
+}
+
+// sameStamp reports whether a file is as it was.
+func sameStamp(was, now fs.FileInfo) bool {
+	return was.Size() == now.Size() && was.ModTime().Equal(now.ModTime())
+}
+
 // dirBlobs are those of a directory; nothing outside of it is opened.
-type dirBlobs struct{ root *inroot.Root }
+type dirBlobs struct {
+	root *inroot.Root
+	seen map[string]fs.FileInfo
+}
 
 func (d dirBlobs) open(name string) (io.ReadCloser, int64, error) {
 	f, info, err := d.root.OpenFile(name)
 	if err != nil {
 		return nil, 0, err
 	}
+	if was := d.seen[name]; was != nil && !sameStamp(was, info) {
+		f.Close()
+		return nil, 0, ErrChanged
+	}
+	d.seen[name] = info
 	return f, info.Size(), nil
 }
 
@@ -169,56 +229,59 @@ func (m *memberBlobs) open(name string) (io.ReadCloser, int64, error) {
 
 // tarBlobs finds the files of a tar that is an image; nil if it is none.
 func tarBlobs(ctx context.Context, r io.ReaderAt, size int64, l Limits) (*memberBlobs, error) {
-	m := &memberBlobs{r: r, files: map[string][2]int64{}}
 	section := io.NewSectionReader(r, 0, size)
+	files, err := tarFiles(ctx, section, size, l, func() (int64, error) { return section.Seek(0, io.SeekCurrent) })
+	if err != nil || imageKind(maps.Keys(files)) == noImage {
+		return nil, err
+	}
+	return &memberBlobs{r, files}, nil
+}
+
+// tarFiles are the places and sizes of a tar's files. at tells how far it was read.
+func tarFiles(ctx context.Context, r io.Reader, size int64, l Limits, at func() (int64, error)) (map[string][2]int64, error) {
+	files := map[string][2]int64{}
 	links := map[string]string{}
 	names := int64(0)
-	for tr := tar.NewReader(section); ; {
+	for tr := tar.NewReader(r); ; {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
 			break
+		}
+		if errors.Is(err, tar.ErrInsecurePath) {
+			err = nil
 		}
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%v (%w)", err, ErrFormat)
+			return nil, wrapFormat(err)
 		}
 		name := strings.TrimPrefix(path.Clean("/"+h.Name), "/")
-		if names += int64(len(name)); names > l.Names || len(m.files)+len(links) >= l.Entries {
+		if names += int64(len(name)); names > l.Names || len(files)+len(links) >= l.Entries {
 			return nil, fmt.Errorf("too many names: %w", ErrLimit)
 		}
 		switch h.Typeflag {
 		case tar.TypeReg:
-			off, err := section.Seek(0, io.SeekCurrent)
+			off, err := at()
 			if err != nil {
 				return nil, err
 			}
 			if h.Size > size-off {
 				return nil, fmt.Errorf("%.80q: it reaches beyond the end: %w", name, ErrFormat)
 			}
-			m.files[name] = [2]int64{off, h.Size}
+			files[name] = [2]int64{off, h.Size}
 		case tar.TypeSymlink: // docker save had links from layer to equal layer
 			links[name] = path.Join(path.Dir("/"+name), h.Linkname)[1:]
 		case tar.TypeLink:
 			links[name] = strings.TrimPrefix(path.Clean("/"+h.Linkname), "/")
 		}
 	}
-	_, index := m.files["index.json"]
-	_, layout := m.files["oci-layout"]
-	_, docker := m.files["manifest.json"]
-	if !(index && layout || docker) {
-		return nil, nil
-	}
-	if !layout {
-		delete(m.files, "index.json")
-	}
 	for name, to := range links {
-		if at, ok := m.files[to]; ok {
-			m.files[name] = at
+		if at, ok := files[to]; ok {
+			files[name] = at
 		}
 	}
-	return m, nil
+	return files, nil
 }
 
 const (

@@ -20,12 +20,14 @@ var (
 	ErrLimit       = errors.New("over the limit")
 	ErrUnsupported = errors.New("not supported")
 	ErrNotArchive  = errors.New("no archive")
+	ErrChanged     = errors.New("the archive has changed while it was read")
 )
 
 // Limits bound what an archive may cost; a zero field means its default.
 type Limits struct {
 	Output  int64 // bytes that come out of all decompressors; default 32 GiB
 	Member  int64 // bytes of one member held in memory; default 512 MiB
+	Held    int64 // bytes of all members that are kept from the first reading; default 64 MiB
 	Entries int   // entries and directories of all layers; default 1<<20
 	Names   int64 // bytes of all their names; default 128 MiB
 	Window  int64 // memory that a decompressor may ask for; default 128 MiB
@@ -39,6 +41,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	set(&l.Output, 32<<30)
 	set(&l.Member, 512<<20)
+	set(&l.Held, 64<<20)
 	set(&l.Names, 128<<20)
 	set(&l.Window, 128<<20)
 	if l.Entries == 0 {
@@ -106,7 +109,7 @@ func compression(head []byte) string {
 
 // decompress reads plain or compressed data, whichever it is. close frees what
 // the decompressor holds.
-func decompress(r io.Reader, l Limits, b *budget) (out io.Reader, close func(), err error) {
+func decompress(r io.Reader, l Limits, b *budget) (out *bounded, close func(), err error) {
 	in := &counter{r: r}
 	br := bufio.NewReaderSize(in, 64<<10)
 	head, _ := br.Peek(6)

@@ -12,7 +12,10 @@ import (
 type content struct {
 	layer, entry int
 	size         int64
-	elf          bool
+	elf          bool   // and wanted, once it was looked at
+	data         []byte // if they are held
+	sum          uint32 // CRC-32 of what was looked at and is not
+	summed       bool
 }
 
 // node is a name in the file system that the layers make together.
