@@ -163,15 +163,17 @@ func (o *Object) Addr(addr uint64) (elfsym.Addr, error) {
 
 // findBiases compares the mappings of code with the program headers.
 func (o *Object) findBiases() {
-	segments := o.Target.f.Segments().All()
+	var segments []elfsym.Segment
+	for _, s := range o.Target.f.Segments().All() {
+		if s.Type == elf.PT_LOAD && s.Flags&elf.PF_X != 0 && s.FileSize > 0 {
+			segments = append(segments, s)
+		}
+	}
 	for _, m := range o.Mappings {
 		if m.Flags&elf.PF_X == 0 {
 			continue
 		}
 		for _, s := range segments {
-			if s.Type != elf.PT_LOAD || s.Flags&elf.PF_X == 0 || s.FileSize == 0 {
-				continue
-			}
 			// The part of the segment's bytes that this mapping shows.
 			from := max(s.Offset, m.Offset)
 			end := m.Offset + elfsym.Offset(min(m.End-m.Start, math.MaxUint64-uint64(m.Offset)))
@@ -183,6 +185,23 @@ func (o *Object) findBiases() {
 				o.biases = append(o.biases, bias)
 			}
 		}
+	}
+	if len(segments) < 2 {
+		return
+	}
+	// Two segments that share a page of the file are both mapped with all of it, so
+	// that a mapping shows bytes of the other one, where nobody runs them. At the true
+	// bias every segment is.
+	var whole []uint64
+	for _, bias := range o.biases {
+		if !slices.ContainsFunc(segments, func(s elfsym.Segment) bool {
+			return !slices.Contains(o.Addresses(s.Offset, 0), o.wrap(uint64(s.Addr)+bias))
+		}) {
+			whole = append(whole, bias)
+		}
+	}
+	if len(whole) > 0 {
+		o.biases = whole // else a part is unmapped by now: all are told
 	}
 }
 

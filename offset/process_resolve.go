@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/probels/probels/internal/nearest"
 )
@@ -18,7 +19,7 @@ import (
 // An address (At, "0x7f…") is a run-time address of the process, as a stack trace
 // has it, and a link-time one with Spec.In; a file offset needs Spec.In.
 func (p *Process) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
-	r := &processResolution{p: p, specs: specs, results: make([]Result, len(specs))}
+	r := &processResolution{p: p, specs: specs, results: make([]Result, len(specs)), in: map[string]map[*Object]bool{}}
 	for i, s := range specs {
 		r.results[i].Spec = s
 		r.open = append(r.open, i)
@@ -62,6 +63,7 @@ type processResolution struct {
 	results []Result
 	open    []int // specs that nothing was found for yet
 	objects []*resolution
+	in      map[string]map[*Object]bool // what Spec.In means
 }
 
 // step tries one way to find the open specs in every object.
@@ -79,7 +81,7 @@ func (r *processResolution) step(ctx context.Context, try func(*resolution)) err
 			if s.in == "" && (s.addr != nil || s.off != nil) {
 				continue // settled by outside, or an error there
 			}
-			if s.in == "" || o.t.matches(s.in) {
+			if r.means(s, o) {
 				mine = append(mine, i)
 			}
 		}
@@ -121,7 +123,7 @@ func (r *processResolution) outside() {
 		s, res := &r.specs[i], &r.results[i]
 		switch {
 		case s.in != "":
-			if !r.any(s.in) {
+			if !slices.ContainsFunc(r.objects, func(o *resolution) bool { return r.means(s, o) }) {
 				res.fail(fmt.Errorf("%s: process %d (%s) has no file %s mapped that could be read", s, r.p.state.pid, r.p.state.comm, s.in))
 			}
 		case s.addr != nil:
@@ -131,15 +133,6 @@ func (r *processResolution) outside() {
 		}
 	}
 	r.close()
-}
-
-func (r *processResolution) any(pattern string) bool {
-	for _, o := range r.objects {
-		if o.t.matches(pattern) {
-			return true
-		}
-	}
-	return false
 }
 
 // runtime finds the function at a run-time address.
@@ -178,7 +171,7 @@ func (r *processResolution) explain() {
 		n := nearest.New(s.wanted())
 		searched := 0
 		for _, o := range r.objects {
-			if s.in != "" && !o.t.matches(s.in) {
+			if !r.means(s, o) {
 				continue
 			}
 			searched++

@@ -54,7 +54,7 @@ func newFlags(name, letters string) (*flag.FlagSet, *options) {
 			o.pids = append(o.pids, int(pid))
 			return nil
 		})
-		fs.StringVar(&o.in, "in", "", "with -p: only mapped files whose path, or its last part, matches `GLOB`")
+		fs.StringVar(&o.in, "in", "", "with -p: only mapped files whose path, or its last part, matches `GLOB`, or a library's name (libssl)")
 	}
 	if strings.Contains(letters, "f") {
 		fs.Func("format", "lines for another tool: `bpftrace|perf|uprobe_events|libbpf|cilium`", func(s string) (err error) {

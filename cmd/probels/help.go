@@ -91,6 +91,7 @@ argument of resolve. On a terminal: what the file is, and tables.
 
 -p PID: USDT probes of every file that the process has mapped, each with the path
 to attach to, and how many functions each file has; -k uprobe or -m lists those.
+A name beside it is one of those files: probels -p PID libssl -m SSL_read
 `,
 	"resolve": `A SPEC is a function's name (readline), with a version (read@GLIBC_2.2.5), a
 distance (readline+0x10) or the file of a static (main.c:helper); as its source

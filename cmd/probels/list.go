@@ -13,14 +13,13 @@ import (
 
 func runList(a *app, args []string) error {
 	flags, o := newFlags("list", "mpf")
+	var names []string // of files that a process has mapped
 	args, err := parse(flags, o, args)
 	switch {
 	case err != nil:
 		return helpOr(a, "list", err)
 	case len(o.pids) > 0:
-		if err := o.noTargets(args); err != nil {
-			return err
-		}
+		names, args = args, nil
 	case o.kinds&offset.KindJIT != 0:
 		return usagef("-k jit: such code is in no file: give a process with -p PID")
 	case len(args) == 0:
@@ -35,7 +34,7 @@ func runList(a *app, args []string) error {
 		done = a.startPager(o)
 	}
 	for _, pid := range o.pids {
-		if err := a.listProcess(pid, o); err != nil {
+		if err := a.listProcess(pid, names, o); err != nil {
 			a.fail(err)
 		}
 	}

@@ -13,15 +13,8 @@ import (
 	"github.com/probels/probels/offset"
 )
 
-// -p PID stands in the place of TARGET: what the process has mapped.
-
-// noTargets refuses a TARGET beside -p.
-func (o *options) noTargets(args []string) error {
-	if len(args) > 0 {
-		return usagef("%s: -p stands in the place of TARGET; names go with -m, mapped files with --in", args[0])
-	}
-	return nil
-}
+// -p PID stands in the place of TARGET: what the process has mapped. Beside it a
+// name narrows to a mapped file, as --in does.
 
 func (a *app) openPID(pid int, o *options) (*offset.Process, error) {
 	how, err := a.target(o)
@@ -38,32 +31,45 @@ func (a *app) openPID(pid int, o *options) (*offset.Process, error) {
 	return p, nil
 }
 
-// inObjects are the objects that --in names; all without it.
-func (a *app) inObjects(p *offset.Process, o *options) []*offset.Object {
-	if o.in == "" {
+// inObjects are the objects that names or --in stand for; all without either.
+func (a *app) inObjects(p *offset.Process, names []string, o *options) []*offset.Object {
+	if o.in != "" {
+		names = append(names[:len(names):len(names)], o.in)
+	}
+	if len(names) == 0 {
 		return p.Objects()
 	}
-	var out []*offset.Object
-	for _, x := range p.Objects() {
-		if x.Matches(o.in) {
-			out = append(out, x)
+	wanted := map[*offset.Object]bool{}
+	for _, name := range names {
+		found := p.Find(name)
+		for _, x := range found {
+			wanted[x] = true
 		}
+		if len(found) > 0 {
+			continue
+		}
+		a.raise(statusMissing)
+		hint := ""
+		if name != o.in {
+			hint = fmt.Sprintf("; for a function or probe: probels -p %d -m %s", p.PID(), shellWord(name))
+		}
+		a.note("process %d (%s): it has no file %s mapped executable%s", p.PID(), p.Name(), name, hint)
 	}
-	if out == nil {
-		a.note("process %d (%s): it has no file %s mapped executable", p.PID(), p.Name(), o.in)
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(p.Objects()), func(x *offset.Object) bool { return !wanted[x] })
 }
 
-// listProcess prints what a process has mapped: USDT probes of all files, then
+// listProcess prints what a process has mapped, or those files of it that are named: USDT probes of all files, then
 // functions if they are asked for, else how many there are.
-func (a *app) listProcess(pid int, o *options) error {
+func (a *app) listProcess(pid int, names []string, o *options) error {
 	p, err := a.openPID(pid, o)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	l := &processListing{a: a, p: p, o: o, objects: a.inObjects(p, o)}
+	l := &processListing{a: a, p: p, o: o, objects: a.inObjects(p, names, o)}
+	if len(l.objects) == 0 && len(names)+len(o.in) > 0 {
+		return p.Check() // told
+	}
 	kinds := o.kinds
 	if kinds == 0 {
 		kinds = offset.KindUSDT
