@@ -139,7 +139,7 @@ func (a *app) whyProcess(pid int, texts []string, o *options) error {
 	}
 	defer p.Close()
 	var program *offset.Target
-	for _, x := range a.inObjects(p, o) {
+	for _, x := range a.inObjects(p, nil, o) {
 		if x.Target != nil {
 			program = x.Target
 			break
