@@ -1,12 +1,13 @@
 // Fetchcorpus downloads Debian packages of any architecture and unpacks them, without installing
 // anything, for the tests of internal/confirm:
 //
-//	go run ./internal/cmd/fetchcorpus -arch arm64,s390x DIR [PACKAGE…]
+//	go run ./internal/cmd/fetchcorpus [-lists DIR] -arch arm64,s390x DIR [PACKAGE…]
 //
 // A package is unpacked into DIR/ARCH/PACKAGE; what is there already is kept. Without packages it
 // takes those in packages.go, with -small the few that continuous integration can afford. It needs a
 // Debian system whose apt has its lists ("apt-get update"), takes the mirrors from there, and leaves
-// that apt's own state alone.
+// that apt's own state alone. With -lists the lists of packages that it fetches for itself stay there, for
+// the next call.
 package main
 
 import (
@@ -18,13 +19,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 func main() {
 	arch := flag.String("arch", "arm64,armhf,i386,mips64el,ppc64el,s390x", "Debian's names of architectures")
 	small := flag.Bool("small", false, "without packages, take only a few")
+	lists := flag.String("lists", "", "keep apt's lists in this `directory`, and take those that are there")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: fetchcorpus [-arch ARCH,…] [-small] DIR [PACKAGE…]")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: fetchcorpus [-lists DIR] [-arch ARCH,…] [-small] DIR [PACKAGE…]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -32,14 +35,24 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := fetch(flag.Arg(0), strings.Split(*arch, ","), flag.Args()[1:], *small); err != nil {
+	if err := fetch(flag.Arg(0), strings.Split(*arch, ","), flag.Args()[1:], *small, *lists); err != nil {
 		fmt.Fprintln(os.Stderr, "fetchcorpus:", err)
 		os.Exit(1)
 	}
 }
 
-func fetch(dir string, arches, packages []string, small bool) error {
+func fetch(dir string, arches, packages []string, small bool, lists string) error {
 	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	keep := lists != ""
+	if keep {
+		lists, err = filepath.Abs(lists)
+	} else {
+		lists, err = os.MkdirTemp("", "fetchcorpus")
+		defer os.RemoveAll(lists)
+	}
 	if err != nil {
 		return err
 	}
@@ -47,8 +60,10 @@ func fetch(dir string, arches, packages []string, small bool) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, arch := range arches {
+	// One architecture's packages are fetched while another's are unpacked.
+	errs := make([]error, len(arches))
+	var all sync.WaitGroup
+	for i, arch := range arches {
 		want := packages
 		if len(want) == 0 {
 			want = defaultPackages(arch, small)
@@ -58,43 +73,51 @@ func fetch(dir string, arches, packages []string, small bool) error {
 			_, err := os.Stat(filepath.Join(dst, p))
 			return err == nil
 		})
-		if len(want) == 0 {
-			continue
+		if len(want) > 0 {
+			all.Go(func() { errs[i] = fetchArch(filepath.Join(lists, arch), arch, sources, dst, want) })
 		}
-		a, err := newApt(arch, sources)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+func fetchArch(state, arch, sources, dst string, packages []string) error {
+	a, err := newApt(state, arch, sources)
+	if err != nil {
+		return err
+	}
+	debs, err := a.download(packages)
+	errs := []error{err}
+	defer os.RemoveAll(a.debs)
+	for name, deb := range debs {
+		if err := unpack(deb, name, dst); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", arch, err))
+		} else {
+			fmt.Println(filepath.Join(dst, name))
 		}
-		for _, p := range want {
-			if err := a.unpack(p, dst); err != nil {
-				errs = append(errs, err)
-			} else {
-				fmt.Println(filepath.Join(dst, p))
-			}
-		}
-		os.RemoveAll(a.state)
 	}
 	return errors.Join(errs...)
 }
 
 // apt is an apt for one architecture with state of its own.
 type apt struct {
-	arch, state string
-	options     []string
+	arch    string
+	debs    string // where it downloads to
+	options []string
 }
 
-func newApt(arch, sources string) (*apt, error) {
-	state, err := os.MkdirTemp("", "fetchcorpus")
-	if err != nil {
-		return nil, err
-	}
-	a := &apt{arch: arch, state: state}
-	for _, d := range []string{"lists/partial", "cache/archives/partial", "parts", "debs"} {
+func newApt(state, arch, sources string) (*apt, error) {
+	have := filepath.Join(state, "updated")
+	for _, d := range []string{"lists/partial", "cache/archives/partial", "parts"} {
 		if err := os.MkdirAll(filepath.Join(state, d), 0o755); err != nil {
 			return nil, err
 		}
 	}
+	debs, err := os.MkdirTemp(state, "debs")
+	if err != nil {
+		return nil, err
+	}
+	a := &apt{arch: arch, debs: debs}
 	for name, text := range map[string]string{"status": "", "parts/debian.sources": sources} {
 		if err := os.WriteFile(filepath.Join(state, name), []byte(text), 0o644); err != nil {
 			return nil, err
@@ -111,12 +134,18 @@ func newApt(arch, sources string) (*apt, error) {
 	} {
 		a.options = append(a.options, "-o", o)
 	}
-	return a, a.run("update")
+	if _, err := os.Stat(have); err == nil {
+		return a, nil
+	}
+	if err := a.run("update"); err != nil {
+		return nil, err
+	}
+	return a, os.WriteFile(have, nil, 0o644)
 }
 
 func (a *apt) run(args ...string) error {
 	cmd := exec.Command("apt-get", slices.Concat(a.options, []string{"-q"}, args)...)
-	cmd.Dir = filepath.Join(a.state, "debs")
+	cmd.Dir = a.debs
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: apt-get %s: %w\n%s", a.arch, strings.Join(args, " "), err, out)
@@ -124,24 +153,41 @@ func (a *apt) run(args ...string) error {
 	return nil
 }
 
+// download fetches packages, all at once: each call of apt reads its lists, which takes a second. If one
+// is not to be had there would be none, so then it is one by one.
+func (a *apt) download(packages []string) (map[string]string, error) {
+	err := a.run(append([]string{"download"}, packages...)...)
+	if err != nil {
+		var errs []error
+		for _, p := range packages {
+			errs = append(errs, a.run("download", p))
+		}
+		err = errors.Join(errs...)
+	}
+	files, _ := filepath.Glob(filepath.Join(a.debs, "*.deb"))
+	debs := map[string]string{}
+	for _, f := range files {
+		name, _, _ := strings.Cut(filepath.Base(f), "_") // NAME_VERSION_ARCH.deb
+		debs[name] = f
+	}
+	for _, p := range packages {
+		if err == nil && debs[p] == "" {
+			err = fmt.Errorf("%s: apt-get downloaded no %s", a.arch, p)
+		}
+	}
+	return debs, err
+}
+
 // unpack leaves the files of a package in dst/NAME.
-func (a *apt) unpack(name, dst string) error {
-	if err := a.run("download", name); err != nil {
-		return err
-	}
-	debs, _ := filepath.Glob(filepath.Join(a.state, "debs", "*.deb"))
-	if len(debs) != 1 {
-		return fmt.Errorf("%s: %s: downloaded %q", a.arch, name, debs)
-	}
-	defer os.Remove(debs[0])
+func unpack(deb, name, dst string) error {
 	// A directory under another name until it is whole: a second run takes what is there for good.
 	part := filepath.Join(dst, name+".part")
 	if err := os.MkdirAll(part, 0o755); err != nil {
 		return err
 	}
 	defer os.RemoveAll(part)
-	if out, err := exec.Command("dpkg", "-x", debs[0], part).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: dpkg -x: %w\n%s", debs[0], err, out)
+	if out, err := exec.Command("dpkg", "-x", deb, part).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: dpkg -x: %w\n%s", deb, err, out)
 	}
 	return os.Rename(part, filepath.Join(dst, name))
 }
