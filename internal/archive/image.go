@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 )
 
@@ -71,11 +70,15 @@ type config struct {
 	} `json:"rootfs"`
 }
 
-var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+// isDigest reports whether a text is "sha256:" and 64 hexadecimal digits.
+func isDigest(s string) bool {
+	hex, ok := strings.CutPrefix(s, "sha256:")
+	return ok && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == ""
+}
 
 // blobName is where the layout has a digest; only sha256 is known.
 func blobName(digest string) (string, error) {
-	if !digestForm.MatchString(digest) {
+	if !isDigest(digest) {
 		return "", fmt.Errorf("digest %.80q: %w", digest, ErrUnsupported)
 	}
 	return "blobs/sha256/" + digest[len("sha256:"):], nil
@@ -223,7 +226,7 @@ func dockerImages(b blobs) ([]*image, error) {
 	for _, m := range all {
 		var c config
 		digest := "sha256:" + strings.TrimSuffix(m.Config[strings.LastIndex(m.Config, "/")+1:], ".json")
-		if !digestForm.MatchString(digest) {
+		if !isDigest(digest) {
 			return nil, fmt.Errorf("manifest.json: configuration %.80q: %w", m.Config, ErrFormat)
 		}
 		if err := readJSON(b, m.Config, digest, &c); err != nil {
