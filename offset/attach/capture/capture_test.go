@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -333,14 +334,16 @@ func TestTracepoint(t *testing.T) {
 		openat = 56
 	}
 	enter := Site{Tracepoint: "raw_syscalls/sys_enter", Want: []Value{Number(Field(8)), String(Field(24), 64).When(Field(8), openat)}}
-	c := open(t, &Config{PID: p.cmd.Process.Pid}, right, enter, p.at(t, "many"))
+	enter.Keep = If(Field(8), []uint32{1, openat}, Field(24), Field(16))
+	exit := Site{Tracepoint: "raw_syscalls/sys_exit", Want: []Value{String(Kept(), 64).When(Field(8), openat), Number(Field(16))}}
+	c := open(t, &Config{PID: p.cmd.Process.Pid}, right, enter, p.at(t, "many"), exit)
 	p.round(t, 1)
 	lines, _ := drain(t, c)
 	text := strings.Join(lines, "\n")
-	if want := fmt.Sprintf("0: right\n1: %d, /nonexistent/path\n2: ", openat); !strings.Contains(text, want) {
+	if want := fmt.Sprintf("0: right\n1: %d, /nonexistent/path\n3: /nonexistent/path, -2\n2: ", openat); !strings.Contains(text, want) {
 		t.Errorf("events are\n%s\nwant among them\n%s", text, want)
 	}
-	if strings.Count(text, "path") != 1 {
+	if strings.Count(text, "path") != 2 {
 		t.Errorf("other system calls have a path too:\n%s", text)
 	}
 }
@@ -466,5 +469,44 @@ func TestRefused(t *testing.T) {
 				t.Error("and a Capture")
 			}
 		})
+	}
+}
+
+// The whole of it in one loop.
+func TestSimple(t *testing.T) {
+	p := start(t)
+	for what, ret := range map[string]func(context.Context, string, string, ...Value) iter.Seq2[Event, error]{"5": Calls, "2": Returns} {
+		ctx, cancel := context.WithCancel(t.Context())
+		n := 0
+		go func() {
+			for ctx.Err() == nil {
+				fmt.Fprintln(p.in, 5) // until it is attached
+				p.out.ReadString('\n')
+			}
+		}()
+		value := SizedNumber(1)
+		if what == "2" {
+			value = Number(Result())
+		}
+		for e, err := range ret(ctx, p.path, "more", value) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Values[0].String() == what {
+				n++
+			}
+			if n == 3 {
+				cancel()
+			}
+		}
+		cancel()
+		if n < 3 {
+			t.Errorf("%s: %d events", what, n)
+		}
+	}
+	for _, err := range Calls(t.Context(), p.path, "nothing") {
+		if err == nil || !strings.Contains(err.Error(), "not found") {
+			t.Error(err)
+		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // A Source is where a 64-bit number is. Make one with Arg, Param, Result, Field,
-// Kept or Deref.
+// Kept, Deref or If.
 type Source struct {
 	// fetch makes instructions as usdtbpf.Place.Fetch does: the context is in R6, the number
 	// goes to slot and 0 or a negative error number to R0, and R6, R7 and R9 stay.
@@ -190,7 +190,45 @@ func Deref(pointer Source, off int32, size int, signed bool) Source {
 	}}
 }
 
-const (
-	enoent = 2
-	max32  = math.MaxInt32
-)
+// If is one number where cond is among some, and else another one.
+func If(cond Source, among []uint32, then, otherwise Source) Source {
+	return Source{reads: cond.reads || then.reads || otherwise.reads, fetch: func(b *builder, s *Site, slot int16) (asm.Instructions, error) {
+		ins, err := cond.fetch(b, s, slot)
+		if err != nil {
+			return nil, err
+		}
+		yes, end := b.label(), b.label()
+		ins = append(ins, asm.JNE.Imm(asm.R0, 0, end), asm.LoadMem(asm.R2, asm.RFP, slot, asm.DWord))
+		more, err := jumpAmong(among, yes)
+		if err != nil {
+			return nil, err
+		}
+		ins = append(ins, more...)
+		no, err := otherwise.fetch(b, s, slot)
+		if err != nil {
+			return nil, err
+		}
+		ins = append(append(ins, no...), asm.Ja.Label(end), asm.Mov.Imm(asm.R0, 0).WithSymbol(yes))
+		then, err := then.fetch(b, s, slot)
+		if err != nil {
+			return nil, err
+		}
+		return append(append(ins, then...), asm.Mov.Reg(asm.R0, asm.R0).WithSymbol(end)), nil
+	}}
+}
+
+// jumpAmong jumps where R2 is among some numbers.
+func jumpAmong(among []uint32, label string) (ins asm.Instructions, err error) {
+	if len(among) > 256 {
+		return nil, fmt.Errorf("%d numbers to tell, of at most 256", len(among))
+	}
+	for _, n := range among {
+		if n > math.MaxInt32 {
+			return nil, fmt.Errorf("%d is more than %d", n, math.MaxInt32)
+		}
+		ins = append(ins, asm.JEq.Imm(asm.R2, int32(n), label))
+	}
+	return ins, nil
+}
+
+const enoent = 2

@@ -78,9 +78,6 @@ func (v *Value) check() error {
 			return errNoSource
 		}
 	}
-	if len(v.in) > 256 {
-		return fmt.Errorf("a value that depends on %d numbers, of at most 256", len(v.in))
-	}
 	return nil
 }
 
@@ -130,12 +127,11 @@ func (v *Value) emit(b *builder, s *Site, off int) (ins asm.Instructions, bad er
 		yes, no := b.label(), b.label()
 		ins = append(ins, cond...)
 		ins = append(ins, asm.JNE.Imm(asm.R0, 0, no), asm.LoadMem(asm.R2, asm.RFP, slot1, asm.DWord))
-		for _, n := range v.in {
-			if n > max32 {
-				return nil, fmt.Errorf("a value that depends on %d, which is more than %d", n, max32)
-			}
-			ins = append(ins, asm.JEq.Imm(asm.R2, int32(n), yes))
+		jumps, err := jumpAmong(v.in, yes)
+		if err != nil {
+			return nil, err
 		}
+		ins = append(ins, jumps...)
 		ins = append(ins,
 			asm.LoadImm(asm.R1, absent, asm.DWord).WithSymbol(no),
 			asm.StoreMem(asm.R7, int16(off), asm.R1, asm.DWord),
