@@ -205,7 +205,7 @@ func TestFunctions(t *testing.T) {
 		p.round(t, 1000)
 		lines, events := drain(t, c)
 		equal(t, lines,
-			fmt.Sprintf("0: %s, 1000, -3, %d, -7, aaaa, %d, traced, %d", strings.Repeat("a", 1000), 1<<40, os.Getuid(), os.Getpid()),
+			fmt.Sprintf("0: %s, 1000, -3, %d, -7, aaaa, %d, traced, %d", strings.Repeat("a", 1000), int64(1)<<40, os.Getuid(), os.Getpid()),
 			"1: -7003, -91, 2000",
 			"2: aaa, -3",
 			"2: <bad address>, 2",
@@ -455,7 +455,7 @@ func TestRefused(t *testing.T) {
 		{"in all", "an event of", []Site{p.at(t, "work", many...)}, nil},
 		{"no source", "without a source", []Site{p.at(t, "work", Value{})}, nil},
 		{"small buffer", "too large for a buffer", []Site{p.at(t, "work", String(Param(0), 5000))}, &Config{Buffer: 4096}},
-		{"buffer", "at most", []Site{p.at(t, "work")}, &Config{Buffer: 1 << 40}},
+		{"buffer", "at most", []Site{p.at(t, "work")}, &Config{Buffer: 1<<31 - 1}},
 		{"no such tracepoint", "tracepoint probels/none", []Site{{Tracepoint: "probels/none"}}, nil},
 		{"location", "work", []Site{p.at(t, "more"), gone}, nil},
 		{"process", "", []Site{p.at(t, "more")}, &Config{PID: 1 << 30}},
