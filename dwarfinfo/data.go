@@ -44,6 +44,11 @@ type Config struct {
 	// only those at 0 are left out.
 	Code func(elfsym.Addr) bool
 
+	// CFA is how the canonical frame address is computed at an address: what
+	// elfsym's File.CFAAt says of the program. Nil, or false: what is relative to it
+	// is told by that name.
+	CFA func(elfsym.Addr) (elfsym.CFA, bool)
+
 	// Sup opens the supplementary file that .gnu_debugaltlink or .debug_sup names,
 	// if something in it is asked for. Nil: what is in it is missing.
 	Sup func() (Sections, error)

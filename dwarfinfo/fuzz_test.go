@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/probels/probels/dwarfinfo"
+	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/usdt/operand"
 )
 
 // memory is sections in memory, also those of a .dwo.
@@ -26,7 +28,7 @@ func (m memory) Section(name string) (dwarfinfo.Section, error) {
 }
 
 var fuzzSections = []string{".debug_info", ".debug_abbrev", ".debug_str", ".debug_ranges", ".debug_rnglists", ".debug_addr",
-	".debug_str_offsets", ".debug_aranges", ".debug_line", ".debug_line_str", ".debug_types", ".gdb_index", ".debug_cu_index", ".debug_tu_index"}
+	".debug_str_offsets", ".debug_aranges", ".debug_line", ".debug_line_str", ".debug_types", ".gdb_index", ".debug_cu_index", ".debug_tu_index", ".debug_loc", ".debug_loclists"}
 
 // pack writes sections as one text of the fuzzer's, and unpack reads it.
 func (m memory) pack() []byte {
@@ -150,7 +152,7 @@ func FuzzFuncs(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, big bool) {
-		c := dwarfinfo.Config{Class: elf.ELFCLASS64, ByteOrder: elf.ELFDATA2LSB, Workers: 2}
+		c := dwarfinfo.Config{Machine: elf.EM_X86_64, Class: elf.ELFCLASS64, ByteOrder: elf.ELFDATA2LSB, Workers: 2}
 		if big {
 			c.ByteOrder = elf.ELFDATA2MSB
 		}
@@ -184,6 +186,7 @@ func FuzzFuncs(f *testing.F) {
 				_, _ = f.QualifiedName()
 				_, _ = f.DeclFile()
 			}
+			checkValues(t, d, f)
 			if f.Name == "" || f.Err != nil {
 				continue
 			}
@@ -201,4 +204,36 @@ func FuzzFuncs(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkValues asks for everything about a function's parameters and variables:
+// where something is known there is no error, and a name has a type that fits.
+func checkValues(t *testing.T, d *dwarfinfo.Data, f *dwarfinfo.Func) {
+	s, _ := f.Signature()
+	_ = s.Declare(f.Name)
+	for _, p := range s.Params {
+		if p.Type == nil || p.Entry.Err != nil && len(p.Entry.Places) > 0 || p.Entry.Err == nil && p.Entry.Text == "" {
+			t.Fatalf("parameter %+v", p)
+		}
+		_, _ = p.At(f.Entry)
+	}
+	for _, pc := range []elfsym.Addr{f.Entry, f.Entry + 4} {
+		vars, _ := d.Vars(pc)
+		for _, v := range vars {
+			if v.Type == nil || v.Location.Text == "" {
+				t.Fatalf("variable %+v", v)
+			}
+		}
+		_, _ = d.Globals(pc)
+		args := operand.ParseArgs(elf.EM_X86_64, elf.ELFCLASS64, "8@%rdi -4@%esi 4@-20(%rbp) -4@$3")
+		names, _ := d.ArgNames(pc, args, nil)
+		for i, n := range names {
+			if n.Name != "" && (n.Type == nil || n.Type.Size() != int64(args[i].Size)) {
+				t.Fatalf("%s is %+v", args[i].Text, n)
+			}
+		}
+	}
+	if end, err := f.PrologueEnd(); err == nil && !f.Contains(end) {
+		t.Fatalf("%s has its prologue's end at 0x%x", f.Name, uint64(end))
+	}
 }

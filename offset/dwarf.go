@@ -91,6 +91,14 @@ func (t *Target) dwarfOf(f *elfsym.File, path string, alt func() (*debuglink.Fou
 		sup, _ := dwarfinfo.FromELF(found.File)
 		return sup, nil
 	}
+	config.CFA = func(a elfsym.Addr) (elfsym.CFA, bool) {
+		// What is damaged there leaves variables' places in terms of the frame.
+		if c, ok, err := t.f.CFAAt(a); ok && err == nil {
+			return c, true
+		}
+		c, ok, err := f.CFAAt(a) // a debug file has .debug_frame
+		return c, ok && err == nil
+	}
 	split := &splitFiles{t: t, path: path}
 	config.Split = split.open
 	return dwarfinfo.New(sections, config)

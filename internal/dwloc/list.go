@@ -34,6 +34,9 @@ type Unit struct {
 	// Split: the unit is in a .dwo file of before DWARF 5, and its lists in .debug_loc.dwo have that
 	// extension's own format.
 	Split bool
+
+	// AddrAt gives entry n of the unit's part of .debug_addr, where Lists has not got that section; may be nil.
+	AddrAt func(n uint64) (uint64, error)
 }
 
 // Lists are the sections that location lists lie in.
@@ -44,6 +47,9 @@ type Lists struct {
 
 // Addrx is address n of a unit's part of .debug_addr.
 func (s *Lists) Addrx(u *Unit, n uint64) (uint64, error) {
+	if u.AddrAt != nil {
+		return u.AddrAt(n)
+	}
 	size := uint64(u.AddrSize)
 	if u.AddrBase > uint64(len(s.Addr)) || size == 0 || n >= (uint64(len(s.Addr))-u.AddrBase)/size {
 		return 0, &Error{u.AddrBase, "no address " + itoa(n) + " in .debug_addr"}
