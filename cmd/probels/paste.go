@@ -63,10 +63,40 @@ func (p *pastePrinter) symbol(name string) (elfsym.Addr, bool) {
 func (p *pastePrinter) flush() {}
 
 func (p *pastePrinter) end() {
+	p.markShared()
 	if err := paste.Write(p.a.out, p.format, p.probes); err != nil {
 		p.a.fail(err)
 	}
 	p.a.out.Flush()
+}
+
+// markShared finds the functions whose name the file has at several addresses:
+// tools that look it up would take another or all of them.
+func (p *pastePrinter) markShared() {
+	var specs []offset.Spec
+	var names []string
+	seen := map[string]bool{}
+	for i := range p.probes {
+		if pr := &p.probes[i]; pr.Provider == "" && pr.Name != "" && !seen[pr.Name] {
+			seen[pr.Name] = true
+			names, specs = append(names, pr.Name), append(specs, offset.Func(pr.Name))
+		}
+	}
+	if len(specs) == 0 {
+		return
+	}
+	results, _ := p.t.Resolve(context.Background(), specs...) // damage was told with the probes
+	shared := map[string]bool{}
+	for i := range results {
+		for k := range results[i].Locations {
+			if results[i].Locations[k].Addr != results[i].Locations[0].Addr {
+				shared[names[i]] = true
+			}
+		}
+	}
+	for i := range p.probes {
+		p.probes[i].Shared = p.probes[i].Provider == "" && shared[p.probes[i].Name]
+	}
 }
 
 // pasteResults writes what specs were resolved to.

@@ -10,17 +10,24 @@ import (
 )
 
 // perf writes shell commands. perf finds USDT probes in its build-id cache, all
-// sites of one by name, and reads their arguments itself.
+// sites of one by name, and reads their arguments itself. A function is given by
+// its place in the file, which perf hands on as it is: of several versions of a name
+// perf 6.1 takes the first, of statics all, and it knows no distance behind a version.
 func (p *printer) perf(probes []Probe) {
 	var cached []string
 	p.each(probes, func(sites []Probe) {
 		pr := &sites[0]
-		path := shellQuote(pr.Path)
 		switch {
-		case pr.Provider != "":
+		case !printable(pr.Path):
+			p.printf("# %s: a shell has no plain way to write its path\n", oneLine(pr.title()))
+		case pr.Provider == "":
+			p.printf("perf probe -x %s %s=0x%x  # %s\n", shellQuote(pr.Path), p.eventName(pr), uint64(pr.Offset), oneLine(pr.title()))
+		case identifier(pr.Provider) != pr.Provider || identifier(pr.Name) != pr.Name:
+			p.printf("# %s: perf takes no such name; see uprobe_events\n", oneLine(pr.title()))
+		default:
 			if !slices.Contains(cached, pr.Path) {
 				cached = append(cached, pr.Path)
-				p.printf("perf buildid-cache --add %s\n", path)
+				p.printf("perf buildid-cache --add %s\n", shellQuote(pr.Path))
 			}
 			for i := range pr.Args {
 				if a := &pr.Args[i]; a.Size != 0 && a.Size != 1 && a.Size != 2 && a.Size != 4 && a.Size != 8 {
@@ -28,15 +35,7 @@ func (p *printer) perf(probes []Probe) {
 					break
 				}
 			}
-			p.printf("perf probe %s\n", shellQuote("sdt_"+identifier(pr.Provider)+":"+pr.Name))
-		case pr.Name == "" || strings.ContainsAny(pr.Name, "@:;=%*+ ()[]"):
-			p.printf("# %s: perf knows no such name; see uprobe_events\n", oneLine(pr.title()))
-		default:
-			point := pr.Name
-			if pr.Addend != 0 {
-				point += fmt.Sprintf("+0x%x", pr.Addend)
-			}
-			p.printf("perf probe -x %s %s\n", path, shellQuote(p.eventName(pr)+"="+point))
+			p.printf("perf probe sdt_%s:%s\n", pr.Provider, pr.Name)
 		}
 	})
 }
@@ -51,7 +50,7 @@ func shellQuote(s string) string {
 // uprobeEvent writes a line for tracefs' uprobe_events
 // (Documentation/trace/uprobetracer.rst), one for each place.
 func (p *printer) uprobeEvent(pr *Probe) {
-	if strings.ContainsAny(pr.Path, " \t\n:()") {
+	if strings.ContainsAny(pr.Path, " :()") || !printable(pr.Path) {
 		p.printf("# %s: uprobe_events has no way to write the path %s\n", oneLine(pr.title()), oneLine(pr.Path))
 		return
 	}

@@ -30,6 +30,10 @@ type Probe struct {
 	// Addend is how far behind the function's beginning the place is.
 	Addend uint64
 
+	// Shared says that the file has other functions of this name, so that only the
+	// address tells which is meant.
+	Shared bool
+
 	Addr   elfsym.Addr
 	Offset elfsym.Offset
 	RefCtr elfsym.Offset // of a semaphore, 0 if there is none
@@ -69,8 +73,10 @@ func ParseFormat(s string) (Format, error) {
 }
 
 // Write writes probes, which are sorted: the sites of a USDT probe stand together.
+// Whatever is in their names, each is written on lines of its own, of printable
+// characters.
 func Write(w io.Writer, f Format, probes []Probe) error {
-	p := &printer{event: map[string]int{}}
+	p := &printer{event: map[string]int{}, judged: map[*Probe][]consumer.Finding{}}
 	switch f {
 	case Bpftrace:
 		p.each(probes, p.bpftrace)
@@ -94,6 +100,10 @@ func Write(w io.Writer, f Format, probes []Probe) error {
 type printer struct {
 	strings.Builder
 	event map[string]int // names given so far
+
+	// What the format's tool makes of each site's arguments: asked once, for it reads
+	// the whole text.
+	judged map[*Probe][]consumer.Finding
 }
 
 func (p *printer) printf(format string, args ...any) { fmt.Fprintf(p, format, args...) }
@@ -112,6 +122,9 @@ func (p *printer) each(probes []Probe, write func(sites []Probe)) {
 }
 
 func (pr *Probe) same(other *Probe) bool {
+	if pr.Provider == "" && pr.Addr != other.Addr {
+		return false
+	}
 	return pr.Path == other.Path && pr.Provider == other.Provider && pr.Name == other.Name && pr.Addend == other.Addend && pr.Name != "" && pr.Version == other.Version
 }
 
@@ -122,21 +135,46 @@ func (pr *Probe) title() string {
 		return pr.Provider + ":" + pr.Name
 	case pr.Name == "":
 		return fmt.Sprintf("0x%x", uint64(pr.Addr))
-	case pr.Addend != 0:
-		return fmt.Sprintf("%s+0x%x", pr.Name, pr.Addend)
 	}
-	return pr.Name
+	name := pr.Name
+	if pr.Version != "" {
+		name += "@" + pr.Version
+	}
+	if pr.Addend != 0 {
+		name += fmt.Sprintf("+0x%x", pr.Addend)
+	}
+	return name
 }
 
-// label is an argument's name, fit for every language.
+// label is an argument's name, fit for every language: no word of C, none that
+// tracefs has for its own fields or that is longer than its 31 characters
+// (MAX_ARG_NAME_LEN), and no other argument's.
 func (pr *Probe) label(i int) string {
-	if i < len(pr.Names) && pr.Names[i] != "" {
-		if name := identifier(pr.Names[i]); name == pr.Names[i] {
-			return name
+	plain := "arg" + strconv.Itoa(i)
+	if i >= len(pr.Names) {
+		return plain
+	}
+	name := pr.Names[i]
+	if name == "" || len(name) > 31 || identifier(name) != name || reserved[name] || strings.HasPrefix(name, "common_") || strings.HasPrefix(name, "arg") {
+		return plain
+	}
+	for k := range pr.Names {
+		if k != i && pr.Names[k] == name {
+			return plain
 		}
 	}
-	return "arg" + strconv.Itoa(i)
+	return name
 }
+
+var reserved = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`auto break case char const continue default do double else enum extern float for goto if inline int long
+		register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while _Bool bool ctx
+		__probe_ip __probe_ret_ip __probe_func FIELD_IP FIELD_RETIP FIELD_FUNC`) {
+		m[w] = true
+	}
+	return m
+}()
 
 func (pr *Probe) isString(i int) bool {
 	if i >= len(pr.Types) {
@@ -147,15 +185,19 @@ func (pr *Probe) isString(i int) bool {
 }
 
 // unread says why a tool does not get argument i, "" if it does.
-func (pr *Probe) unread(who consumer.Consumer, i int) string {
+func (p *printer) unread(pr *Probe, who consumer.Consumer, i int) string {
 	if pr.Args[i].Err != nil {
 		return pr.Args[i].Err.Error()
 	}
-	specs := make([]string, len(pr.Args))
-	for k := range pr.Args {
-		specs[k] = pr.Args[k].Text
+	found, ok := p.judged[pr]
+	if !ok {
+		specs := make([]string, len(pr.Args))
+		for k := range pr.Args {
+			specs[k] = pr.Args[k].Text
+		}
+		found = consumer.Judge(who, pr.Program, strings.Join(specs, " "))
+		p.judged[pr] = found
 	}
-	found := consumer.Judge(who, pr.Program, strings.Join(specs, " "))
 	if i < len(found) {
 		return found[i].Reason
 	}
@@ -200,10 +242,41 @@ func identifier(s string) string {
 	return string(b)
 }
 
-// oneLine makes a text fit for a comment.
+// oneLine makes a text fit for a comment: printable, on one line.
 func oneLine(s string) string {
 	q := strconv.Quote(s)
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}
+
+// cString is a text within the quotes of C's and bpftrace's strings. Octal, as a
+// hexadecimal escape in C takes all the digits that follow.
+func cString(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"', c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ', c >= 0x7f:
+			fmt.Fprintf(&b, "\\%03o", c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// cFormat is that of a format.
+func cFormat(s string) string { return strings.ReplaceAll(cString(s), "%", "%%") }
+
+// printable reports whether a text has printable ASCII only.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // intType is the C type of an argument: the kernel's and bpftrace's words.

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"debug/elf"
+	"strings"
 
 	"github.com/probels/probels/usdt/operand"
 )
@@ -31,13 +32,43 @@ var bccS390Registers = once(`^r([0-9]|1[0-5])$`)
 // bcc is the parser of BCC, which bpftrace has too.
 func bcc(p Program, a *operand.Arg) Finding { return bccParser("bcc", p, a) }
 
-// bpftrace reads what BCC's parser gives it, as an integer of its size.
+// bpftrace reads what BCC's parser gives it, as an integer of its size. A symbol
+// it does not look up: it says "deref ident is not handled yet" and reads at the
+// program counter, where the breakpoint is (0.17, seen; the same in later
+// sources).
 func bpftrace(p Program, a *operand.Arg) Finding {
 	f := bccParser("bpftrace", p, a)
-	if f.Verdict == Reads && !number(a.Size) {
+	switch {
+	case f.Verdict == Fails:
+	case a.Symbol != "":
+		return misreads("bpftrace does not look up %s and reads the instruction at the probe", a.Symbol)
+	case f.Verdict == Reads && !number(a.Size):
 		return fails("bpftrace reads sizes 1, 2, 4 and 8, not %d", a.Size)
 	}
 	return f
+}
+
+// bpftraceArgs is how many arguments bpftrace has words for, arg0 and on: as
+// many as a function has registers for them (src/arch). 0.24 lifted that for
+// USDT probes.
+var bpftraceArgs = map[elf.Machine]int{
+	elf.EM_X86_64: 6, elf.EM_AARCH64: 8, elf.EM_PPC64: 8, elf.EM_S390: 5, elf.EM_RISCV: 8, elf.EM_LOONGARCH: 8,
+}
+
+// byNumber is what becomes of the arguments that a user of BCC's parser can
+// reach only by their number: one that it cannot parse is left out, and those
+// behind it have other numbers or, in 0.26, none.
+func byNumber(c Consumer, p Program, out []Finding) {
+	lost := false
+	for i := range out {
+		if lost {
+			out[i] = fails("%s loses it with an argument before it", c)
+		} else if strings.HasSuffix(out[i].Reason, renumbered) {
+			lost = true
+		} else if n := bpftraceArgs[p.Machine]; c == Bpftrace && n > 0 && i >= n && out[i].Verdict == Reads {
+			out[i] = fails("bpftrace before 0.24 has no arg%d on %s", i, machineOf(p))
+		}
+	}
 }
 
 func bccParser(tool string, p Program, a *operand.Arg) Finding {

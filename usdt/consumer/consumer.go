@@ -113,6 +113,9 @@ func Judge(c Consumer, p Program, spec string) []Finding {
 		}
 		out[i] = judge(p, &args[i])
 	}
+	if c == BCC || c == Bpftrace {
+		byNumber(c, p, out)
+	}
 	return out
 }
 

@@ -14,7 +14,8 @@
 //
 //	libbpf      tools/lib/bpf of the kernel, usdt.c: sscanf formats tried in turn, from left to
 //	            right over the whole text. One argument that it cannot read fails the whole attach.
-//	bpftrace    BCC's parser; sizes of 1, 2, 4 and 8 only.
+//	bpftrace    BCC's parser; sizes of 1, 2, 4 and 8 only, no symbols, and before
+//	            0.24 as many arguments as a function has in registers.
 //	bcc         src/cc/usdt/usdt_args.cc. What it cannot read it leaves out, and the arguments
 //	            behind it get wrong numbers.
 //	perf        tools/perf/arch/*/util/perf_regs.c: two regular expressions for each of x86, arm64
