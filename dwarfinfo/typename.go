@@ -21,20 +21,26 @@ func (t *Type) String() string {
 // Declare is the declaration of something that has the type, in C and C++
 // "int (*compare)(void *, void *)"; in Go "w io.Writer", in Rust "s: &str".
 func (t *Type) Declare(name string) string {
+	first, second := t.declare(name)
+	if second == "" || first == "" {
+		return first + second
+	}
+	return first + " " + second
+}
+
+// declare is a declaration's two parts: in C the type and what has the name.
+func (t *Type) declare(name string) (string, string) {
 	w := typeWriter{left: maxTypeText}
 	switch {
 	case t.lang.IsGo():
-		if name != "" {
-			name += " "
-		}
-		return name + w.golang(t, 0)
+		return name, w.golang(t, 0)
 	case t.lang.IsRust():
 		if name != "" {
-			name += ": "
+			name += ":"
 		}
-		return name + w.rust(t, 0)
+		return name, w.rust(t, 0)
 	}
-	return w.c(t, name, 0)
+	return w.declare(t, name, 0)
 }
 
 const (
@@ -93,15 +99,24 @@ func (q qualifiers) words(cpp bool) []string {
 	return out
 }
 
-// c prints a type as C does: from the name outwards, what binds closer first.
+// c prints a type as C does.
 func (w *typeWriter) c(t *Type, name string, depth int) string {
+	base, decl := w.declare(t, name, depth)
+	if decl != "" {
+		base += " " + decl
+	}
+	return base
+}
+
+// declare works from the name outwards, what binds closer first.
+func (w *typeWriter) declare(t *Type, name string, depth int) (string, string) {
 	cpp := t.lang.IsCPlusPlus()
 	decl := name
 	var q qualifiers
 	afterPointer := false // what decl begins with binds less close than () and []
 	for n := 0; ; n++ {
 		if n == maxChain || !w.spend(len(decl)) {
-			return cut
+			return cut, ""
 		}
 		switch t.Kind {
 		case Const, Volatile, Restrict, Atomic:
@@ -156,10 +171,7 @@ func (w *typeWriter) c(t *Type, name string, depth int) string {
 		if words := q.words(cpp); len(words) > 0 {
 			base = strings.Join(words, " ") + " " + base
 		}
-		if decl != "" {
-			base += " " + decl
-		}
-		return base
+		return base, decl
 	}
 }
 

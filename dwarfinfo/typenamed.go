@@ -256,3 +256,6 @@ func (d *Data) define(group Kind, name string) (*Type, error) {
 	}
 	return nil, first
 }
+
+// Called reports whether TypeNamed would give the type for a name.
+func (t *Type) Called(name string) bool { return newTypeNames([]string{name}).is(t) }

@@ -43,7 +43,7 @@ func runHelp(a *app, args []string) error {
 		letters = "pf"
 	case "why":
 		letters = "p"
-	case "debuginfo", "check", "diff":
+	case "debuginfo", "check", "diff", "type":
 	default:
 		return nil
 	}
@@ -53,6 +53,8 @@ func runHelp(a *app, args []string) error {
 		(&checking{o: o}).flags(fs)
 	case "scan":
 		scanFlags(fs)
+	case "type":
+		typeFlags(fs)
 	case "diff":
 		addDiffFlags(fs, o, new(string))
 	}
@@ -113,6 +115,7 @@ name that is absent: what why prints.
 nothing can. Between them is every source that was tried. Without a SPEC it is
 about the USDT probes.
 `,
+	"type":  typeHelp,
 	"check": checkHelp,
 	"diff":  diffHelp,
 }
