@@ -216,9 +216,17 @@ func (w *typeWriter) params(t *Type, depth int) string {
 	return "(" + strings.Join(out, ", ") + ")"
 }
 
+// usualNames are what people and GDB call C's types that gcc calls otherwise,
+// also in the names of C++ templates.
+var usualNames = strings.NewReplacer("long long unsigned int", "unsigned long long", "long unsigned int", "unsigned long", "short unsigned int", "unsigned short",
+	"long long int", "long long", "long int", "long", "short int", "short")
+
 // named is the name of a type that has one, or what stands for it.
 func (w *typeWriter) named(t *Type) string {
 	name := t.QualifiedName()
+	if strings.Contains(name, " ") && !t.lang.IsRust() {
+		name = usualNames.Replace(name)
+	}
 	w.spend(len(name))
 	word := ""
 	switch t.Kind {
@@ -235,6 +243,9 @@ func (w *typeWriter) named(t *Type) string {
 	case Enum:
 		word = "enum"
 	default:
+		if name == "" && t.Kind == Unspecified {
+			return "void" // as assemblers say that they don't know
+		}
 		if name == "" {
 			return "?"
 		}
