@@ -161,8 +161,8 @@ func (m *Member) step(name string, arrow bool) error {
 	return m.add(at.base + at.f.Offset)
 }
 
-// place is a field and where the struct begins that has it.
-type place struct {
+// fieldPlace is a field and where the struct begins that has it.
+type fieldPlace struct {
 	f    Field
 	base int64
 }
@@ -175,7 +175,7 @@ const (
 // find is the field of a name: the struct's own before those of what is
 // embedded in it or its bases, and these by how deep they are (C++ hides by the
 // same rule). Two that are equally deep are an error.
-func (t *Type) find(name string) (place, error) {
+func (t *Type) find(name string) (fieldPlace, error) {
 	type part struct {
 		t    *Type
 		base int64
@@ -184,18 +184,18 @@ func (t *Type) find(name string) (place, error) {
 	searched := 0
 	for range maxEmbedded {
 		var next []part
-		var hit []place
+		var hit []fieldPlace
 		for _, p := range level {
 			if searched++; searched > maxSearched {
-				return place{}, fmt.Errorf("%s: too many structs within %v: %w", name, t, ErrLimit)
+				return fieldPlace{}, fmt.Errorf("%s: too many structs within %v: %w", name, t, ErrLimit)
 			}
 			c, err := p.t.parts()
 			if err != nil && len(c.fields) == 0 {
-				return place{}, err
+				return fieldPlace{}, err
 			}
 			for _, f := range c.all() {
 				if f.Name == name && name != "" || f.Base && (f.Type.QualifiedName() == name || f.Type.bare().Name == name) {
-					hit = append(hit, place{f, p.base})
+					hit = append(hit, fieldPlace{f, p.base})
 					continue
 				}
 				if f.Embedded || f.Base {
@@ -211,7 +211,7 @@ func (t *Type) find(name string) (place, error) {
 		}
 		switch {
 		case len(hit) > 1:
-			return place{}, fmt.Errorf("%s: %v has %d of that name: %w", name, t, len(hit), ErrAmbiguous)
+			return fieldPlace{}, fmt.Errorf("%s: %v has %d of that name: %w", name, t, len(hit), ErrAmbiguous)
 		case len(hit) == 1:
 			if hit[0].base < 0 {
 				hit[0].f.Offset = -1
@@ -222,7 +222,7 @@ func (t *Type) find(name string) (place, error) {
 			break
 		}
 	}
-	return place{}, fmt.Errorf("%v has no member %s: %w", t, name, ErrNoMember)
+	return fieldPlace{}, fmt.Errorf("%v has no member %s: %w", t, name, ErrNoMember)
 }
 
 // all are the fields, those of the variants included.
