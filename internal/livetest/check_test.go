@@ -93,7 +93,9 @@ __asm__(".globl counter, counter2, wrong\n.text\n.type leaf,@function\nleaf: ret
 // What Check refuses, the kernel refuses while the program runs, or the program goes wrong; what it takes
 // fires each time.
 func TestCheck(t *testing.T) {
-	c := newCounter(t)
+	if lack := lacking(); lack != "" {
+		skip.Now(t, lack)
+	}
 	dir := t.TempDir()
 	src, prog := filepath.Join(dir, "a.c"), filepath.Join(dir, "a")
 	if err := os.WriteFile(src, []byte(source()), 0o644); err != nil {
@@ -106,6 +108,8 @@ func TestCheck(t *testing.T) {
 	tgt := target(t, prog)
 	for k, i := range instructions {
 		t.Run(i.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCounter(t)
 			if i.avx && !strings.Contains(string(info), " avx ") {
 				skip.Now(t, "needs a processor with AVX")
 			}
@@ -134,12 +138,6 @@ func TestCheck(t *testing.T) {
 				t.Fatalf("%q, %v", text, err)
 			}
 			probe, err := c.attach(prog, l.Offset, 0, cmd.Process.Pid)
-			last := c.links
-			defer func() {
-				if err == nil {
-					last[len(last)-1].Close()
-				}
-			}()
 			if kernel := err == nil; kernel != (i.accepted || i.misbehaves) {
 				t.Errorf("the kernel: %v", err)
 			}

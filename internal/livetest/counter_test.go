@@ -1,6 +1,7 @@
 package livetest
 
 import (
+	"flag"
 	"os"
 	"runtime"
 	"sync"
@@ -16,6 +17,17 @@ import (
 	"github.com/probels/probels/internal/skip"
 	"github.com/probels/probels/offset"
 )
+
+// Most of the time goes by while the kernel waits until nobody is in a probe that is
+// taken away: tests that share nothing wait together, more of them than there are
+// processors.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		f.Value.Set("8")
+	}
+	os.Exit(m.Run())
+}
 
 // maxProbes is how many probes one counter has room for.
 const maxProbes = 4096

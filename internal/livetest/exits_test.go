@@ -16,6 +16,7 @@ import (
 func TestGoExits(t *testing.T) {
 	for _, arch := range []string{"amd64", "386"} {
 		t.Run(arch, func(t *testing.T) {
+			t.Parallel()
 			c := newCounter(t)
 			dir := t.TempDir()
 			for name, text := range map[string]string{"go.mod": "module prog\n\ngo 1.22\n", "main.go": goTraced, "read.go": goRead} {
@@ -91,6 +92,7 @@ func TestGoExits(t *testing.T) {
 func TestExits(t *testing.T) {
 	for _, name := range []string{"amd64/probe-pie", "amd64/probe-clang", "amd64/probe-O0", "i386/probe-pie"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := newCounter(t)
 			prog := program(t, name)
 			tgt := target(t, prog)
@@ -107,16 +109,17 @@ func TestExits(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := start(t, prog)
-			probes := make([]uint64, len(found))
+			probes := make([]int, len(found)) // of each function the first
+			var all []offset.Location
 			compared := 0
 			for i, e := range found {
 				if e.Err != nil {
 					t.Errorf("%s: %v", e.Func.Name, e.Err)
 				}
-				if len(e.Exits) > 0 {
-					probes[i] = c.locations(t, e.Locations(), s.pid())
-				}
+				probes[i] = len(all)
+				all = append(all, e.Locations()...)
 			}
+			first := c.locations(t, all, s.pid())
 			s.run(t)
 			for i, e := range found {
 				want, special := calls[e.Func.Name]
@@ -127,7 +130,7 @@ func TestExits(t *testing.T) {
 				got := 0
 				for k, x := range e.Exits {
 					conditional = conditional || x.Conditional
-					got += c.count(t, probes[i]+uint64(k))
+					got += c.count(t, first+uint64(probes[i]+k))
 				}
 				if !e.Complete() || e.SizeInferred || conditional || len(e.Exits) == 0 || !counted(e.Func.Name) || want == 0 {
 					continue

@@ -10,6 +10,7 @@ import (
 
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/skip"
+	"github.com/probels/probels/offset"
 )
 
 // goTraced calls its functions a known number of times, in goroutines whose stacks grow meanwhile, once
@@ -73,6 +74,7 @@ func TestGoTable(t *testing.T) {
 		{"386", "386", "", "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			c := newCounter(t)
 			dir := t.TempDir()
 			env := append(os.Environ(), "GOOS=linux", "GOARCH="+tt.arch, "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
@@ -162,7 +164,8 @@ func countGo(t *testing.T, c *counter, prog string) {
 		"main.(*T).Method": 1000, "main.deep": 5010, "main.main.func1": 10,
 		"main.generic[go.shape.string]": 1000, "main.generic[go.shape.int]": 1000,
 	}
-	probes := map[uint64]string{}
+	var names []string
+	var places []offset.Location
 	for name := range want {
 		n := 0
 		for fn, err := range tab.Lookup(name) {
@@ -173,25 +176,22 @@ func countGo(t *testing.T, c *counter, prog string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := c.attach(prog, off, 0, s.Process.Pid)
-			if err != nil {
-				t.Fatalf("%s at 0x%x: %v", name, off, err)
-			}
-			probes[p] = name
+			names, places = append(names, name), append(places, offset.Location{Path: prog, Offset: off})
 			n++
 		}
 		if n != 1 {
 			t.Errorf("%s: %d functions", name, n)
 		}
 	}
+	first := c.locations(t, places, s.Process.Pid)
 	if _, err := in.Write([]byte("\n")); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := out.Read(buf); err != nil || !bytes.HasPrefix(buf[:n], []byte("done")) {
 		t.Fatalf("%q, %v", buf[:n], err)
 	}
-	for p, name := range probes {
-		got := c.count(t, p)
+	for i, name := range names {
+		got := c.count(t, first+uint64(i))
 		// Where the stack is too small, or another goroutine shall run, a function calls morestack and
 		// begins again: one hit more. Deep recursion grows a stack ten times, the others rarely.
 		again := 10

@@ -61,6 +61,7 @@ func TestSemaphores(t *testing.T) {
 		{"i386/probe-nopie", "probels:guarded", 0, true},
 	} {
 		t.Run(tt.prog+"/"+tt.spec, func(t *testing.T) {
+			t.Parallel()
 			check := func(what string, withRef bool, want int, round func(t *testing.T, prog string, attach func(pid int))) {
 				t.Run(what, func(t *testing.T) {
 					c := newCounter(t)
