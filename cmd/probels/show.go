@@ -357,7 +357,11 @@ func (s *shower) print(one *shown) {
 	for _, w := range one.warnings {
 		row("warning", w)
 	}
-	if one.verdict.Err == nil {
+	switch {
+	case one.verdict.Err != nil:
+	case s.a.isMember(s.t):
+		row("try", "unpack it first: probes are put on files")
+	default:
 		fmt.Fprintf(out, "  %-10s %s\n", "try", s.try(one))
 	}
 }

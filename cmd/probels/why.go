@@ -372,6 +372,9 @@ func (a *app) helpStripped(t *offset.Target, spec string, o *options, h *help, n
 		h.commands = append(h.commands, again)
 		return
 	}
+	if a.isMember(t) {
+		h.notes = append(h.notes, "debug files are looked for on this system and with --debug=DIR, not in the archive")
+	}
 	hint, err := pkghint.For(context.Background(), t.File(), t.Path(), "")
 	if err != nil {
 		h.notes = append(h.notes, oneLine(err))
