@@ -121,8 +121,15 @@ func (p *layoutWriter) whole(t *Type) {
 	if t.Kind == Typedef {
 		e := t.Elem()
 		if d := e.Strip(); d.Name != "" || !d.Kind.Aggregate() && d.Kind != Enum {
-			fmt.Fprintf(&p.b, "typedef %s;", e.Declare(t.QualifiedName()))
+			word := "typedef"
+			if t.lang.IsGo() || t.lang.IsRust() {
+				word = "type"
+			}
+			fmt.Fprintf(&p.b, "%s %s;", word, e.Declare(t.QualifiedName()))
 			p.size(t)
+			if d.Kind.Aggregate() || d.Kind == Enum {
+				p.whole(d)
+			}
 			return
 		}
 		s = e.Strip() // "typedef struct { … } name;"
@@ -159,8 +166,8 @@ func (p *layoutWriter) size(t *Type) {
 // head is the type's keyword and name.
 func (p *layoutWriter) head(t *Type) string {
 	word := t.Kind.String()
-	if name := t.QualifiedName(); name != "" {
-		word += " " + name
+	if name := (&typeWriter{left: maxTypeText}).named(t); t.Name != "" {
+		word += " " + strings.TrimPrefix(name, word+" ")
 	}
 	return word
 }
@@ -290,10 +297,8 @@ func (p *layoutWriter) variants(t *Type, in string, depth int, at int64) {
 	for _, v := range vs {
 		which := "otherwise"
 		for i, b := range v.Values {
-			if which = cmpText(i, which); b.Low == b.High {
-				which += fmt.Sprint(b.Low)
-			} else {
-				which += fmt.Sprintf("%d…%d", b.Low, b.High)
+			if which = listText(i, which) + b.text(tag); b.Low != b.High {
+				which += "…" + Bound{b.High, b.High}.text(tag)
 			}
 		}
 		fmt.Fprintf(&p.b, "%s/* %s: */\n", in, which)
@@ -303,8 +308,16 @@ func (p *layoutWriter) variants(t *Type, in string, depth int, at int64) {
 	}
 }
 
-// cmpText begins the text of values, or goes on with it.
-func cmpText(i int, text string) string {
+// text is the bound's lower end, as the discriminant has it.
+func (b Bound) text(tag *Field) string {
+	if tag != nil && !tag.Type.bare().Signed {
+		return fmt.Sprint(uint64(b.Low))
+	}
+	return fmt.Sprint(b.Low)
+}
+
+// listText begins the text of values, or goes on with it.
+func listText(i int, text string) string {
 	if i == 0 {
 		return ""
 	}

@@ -247,7 +247,8 @@ type Variant struct {
 	Values  []Bound // of the discriminant that select it; none of a Default
 }
 
-// A Bound is a range of values, both ends included.
+// A Bound is a range of values, both ends included: of an unsigned discriminant
+// to be taken as uint64.
 type Bound struct{ Low, High int64 }
 
 // Fields are the members of a struct, class or union in the order of their

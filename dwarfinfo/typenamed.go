@@ -16,7 +16,8 @@ import (
 // units that may have them. Types that are only declared are left out.
 //
 // Each unit that includes a header has its types again. Those of the same name,
-// size and members are one; those that differ are all given.
+// size and members are one; those that differ are all given. A typedef is left
+// out that gives a struct the name it has already.
 func (d *Data) TypeNamed(names ...string) iter.Seq2[*Type, error] {
 	n := newTypeNames(names)
 	return func(yield func(*Type, error) bool) {
@@ -28,7 +29,7 @@ func (d *Data) TypeNamed(names ...string) iter.Seq2[*Type, error] {
 			if err != nil {
 				return yield(nil, err)
 			}
-			if !n.is(t) {
+			if !n.is(t) || t.renames() {
 				return true
 			}
 			sum := t.String() + "\x00" + t.digest()
@@ -39,6 +40,16 @@ func (d *Data) TypeNamed(names ...string) iter.Seq2[*Type, error] {
 			return yield(t, nil)
 		})
 	}
+}
+
+// renames reports whether a typedef only gives a struct the name it has: "typedef
+// struct foo foo", and what Go's compiler writes for its types.
+func (t *Type) renames() bool {
+	if t.Kind != Typedef {
+		return false
+	}
+	e := t.Elem()
+	return e.Kind != Typedef && !e.Declared && e.Name == t.Name && e.QualifiedName() == t.QualifiedName()
 }
 
 // findTypes gives all types defined under the last names wanted.

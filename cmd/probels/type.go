@@ -405,8 +405,13 @@ func (p *typePrinter) variants(t *dwarfinfo.Type) {
 			j.open("values", '[')
 			for _, b := range v.Values {
 				j.element()
-				j.int("low", b.Low)
-				j.int("high", b.High)
+				if tag != nil && !tag.Type.Strip().Signed {
+					j.uint("low", uint64(b.Low))
+					j.uint("high", uint64(b.High))
+				} else {
+					j.int("low", b.Low)
+					j.int("high", b.High)
+				}
 				j.close('}')
 			}
 			j.close(']')
