@@ -113,9 +113,17 @@ func (w *typeWriter) declare(t *Type, name string, depth int) (string, string) {
 	cpp := t.lang.IsCPlusPlus()
 	decl := name
 	var q qualifiers
+	var signs []byte      // those in front of decl, from behind: each is put before the last
 	afterPointer := false // what decl begins with binds less close than () and []
+	join := func() {
+		if len(signs) > 0 {
+			slices.Reverse(signs)
+			decl = string(signs) + decl
+			signs = signs[:0]
+		}
+	}
 	for n := 0; ; n++ {
-		if n == maxChain || !w.spend(len(decl)) {
+		if n == maxChain || !w.spend(1) {
 			return cut, ""
 		}
 		switch t.Kind {
@@ -127,16 +135,24 @@ func (w *typeWriter) declare(t *Type, name string, depth int) (string, string) {
 			sign := w.sign(t, depth)
 			if words := q.words(cpp); len(words) > 0 {
 				sign += " " + strings.Join(words, " ")
-				if decl != "" {
+				if decl != "" || len(signs) > 0 {
 					sign += " "
 				}
 			}
 			q = qualifiers{}
-			decl = sign + decl
+			for i := len(sign) - 1; i >= 0; i-- {
+				signs = append(signs, sign[i])
+			}
+			if !w.spend(len(sign)) {
+				return cut, ""
+			}
 			afterPointer = true
 			t = t.Elem()
 			continue
 		case Array:
+			if join(); !w.spend(len(decl)) {
+				return cut, ""
+			}
 			if afterPointer {
 				decl = "(" + decl + ")"
 			}
@@ -154,6 +170,9 @@ func (w *typeWriter) declare(t *Type, name string, depth int) (string, string) {
 			t = t.Elem()
 			continue
 		case Function:
+			if join(); !w.spend(len(decl)) {
+				return cut, ""
+			}
 			if afterPointer {
 				decl = "(" + decl + ")"
 			}
@@ -167,6 +186,7 @@ func (w *typeWriter) declare(t *Type, name string, depth int) (string, string) {
 			t = t.Elem()
 			continue
 		}
+		join()
 		base := w.named(t)
 		if words := q.words(cpp); len(words) > 0 {
 			base = strings.Join(words, " ") + " " + base
@@ -265,7 +285,11 @@ func (w *typeWriter) named(t *Type) string {
 func (w *typeWriter) golang(t *Type, depth int) string {
 	var b strings.Builder
 	for range maxChain {
-		if t.Name != "" || !w.spend(1) {
+		if !w.spend(1 + len(t.Name)) {
+			b.WriteString(cut)
+			return b.String()
+		}
+		if t.Name != "" {
 			b.WriteString(t.Name)
 			return b.String()
 		}
@@ -286,6 +310,9 @@ func (w *typeWriter) golang(t *Type, depth int) string {
 			b.WriteString("func(")
 			if ps, _ := t.Params(); depth <= maxNested {
 				for i, p := range ps {
+					if w.left < 0 {
+						break
+					}
 					if i > 0 {
 						b.WriteString(", ")
 					}
@@ -306,7 +333,7 @@ func (w *typeWriter) golang(t *Type, depth int) string {
 
 // rust prints a type of Rust: pointers have names, arrays have none.
 func (w *typeWriter) rust(t *Type, depth int) string {
-	if depth > maxNested || !w.spend(1) {
+	if depth > maxNested || !w.spend(1+len(t.Name)) {
 		return cut
 	}
 	switch t.Kind {
@@ -334,6 +361,9 @@ func (w *typeWriter) rust(t *Type, depth int) string {
 		ps, _ := t.Params()
 		var out []string
 		for _, p := range ps {
+			if w.left < 0 {
+				break
+			}
 			out = append(out, w.rust(p, depth+1))
 		}
 		s := "fn(" + strings.Join(out, ", ") + ")"

@@ -24,7 +24,7 @@ func (d *Data) TypeNamed(names ...string) iter.Seq2[*Type, error] {
 		if len(n.want) == 0 {
 			return
 		}
-		seen := make(map[string]bool)
+		seen, text, budget := make(map[string]bool), 0, d.f.Budget()
 		d.findTypes(n, func(t *Type, err error) bool {
 			if err != nil {
 				return yield(nil, err)
@@ -32,11 +32,23 @@ func (d *Data) TypeNamed(names ...string) iter.Seq2[*Type, error] {
 			if !n.is(t) || t.renames() {
 				return true
 			}
-			sum := t.String() + "\x00" + t.digest()
+			sum, err := t.digest()
+			if err != nil {
+				return yield(nil, err)
+			}
+			sum = t.String() + "\x00" + sum
+			if err := budget.Spend(int64(len(sum))); err != nil {
+				yield(nil, err)
+				return false
+			}
 			if seen[sum] {
 				return true
 			}
 			seen[sum] = true
+			if text += len(sum); text > maxAllText {
+				yield(nil, fmt.Errorf("%s: too many types of this name: %w", t.Name, ErrLimit))
+				return false
+			}
 			return yield(t, nil)
 		})
 	}
@@ -184,8 +196,17 @@ func (n *typeNames) is(t *Type) bool {
 	return false
 }
 
+const (
+	// maxDigest bounds what is written of one type to tell it from others. The
+	// largest struct seen, with 5,000 members, takes 200 KB.
+	maxDigest = 4 << 20
+	// maxAllText bounds it for all types of a name: a file made for it has
+	// 100,000 of one name, each a chain of all that follow.
+	maxAllText = 16 << 20
+)
+
 // digest is what two types of one name differ in if they are not the same.
-func (t *Type) digest() string {
+func (t *Type) digest() (string, error) {
 	var b strings.Builder
 	for range maxChain {
 		fmt.Fprintf(&b, "%v %d %t %v;", t.Kind, t.size, t.Signed, t.Counts)
@@ -198,13 +219,17 @@ func (t *Type) digest() string {
 	}
 	if t.Name != "" && t.Kind == Typedef || !t.Kind.Aggregate() && t.Kind != Enum {
 		b.WriteString(t.String())
-		return b.String()
+		return b.String(), nil
 	}
 	c, err := t.parts()
 	if err != nil {
 		fmt.Fprintf(&b, "%v", err)
 	}
-	put := func(f *Field) { fmt.Fprintf(&b, "%s %d %d %d %s;", f.Name, f.Offset, f.BitOffset, f.BitSize, f.Type) }
+	put := func(f *Field) {
+		if b.Len() <= maxDigest {
+			fmt.Fprintf(&b, "%s %d %d %d %s;", f.Name, f.Offset, f.BitOffset, f.BitSize, f.Type)
+		}
+	}
 	for i := range c.fields {
 		put(&c.fields[i])
 	}
@@ -215,9 +240,15 @@ func (t *Type) digest() string {
 		}
 	}
 	for _, e := range c.enumerators {
+		if b.Len() > maxDigest {
+			break
+		}
 		fmt.Fprintf(&b, "%s=%d;", e.Name, e.Value)
 	}
-	return b.String()
+	if b.Len() > maxDigest {
+		return "", fmt.Errorf("%s: a type of too many parts: %w", t.Name, ErrLimit)
+	}
+	return b.String(), nil
 }
 
 // Definition is the type itself, or where it is only declared the type of the
@@ -263,11 +294,18 @@ func (d *Data) define(group Kind, name string) (*Type, error) {
 				first = err
 			}
 		case t.Kind != group && (t.Kind != Class || group != Struct) || t.QualifiedName() != name:
-		case def == nil:
-			def, sum = t, t.digest()
-		case t.digest() != sum:
-			def, first = nil, fmt.Errorf("%s: %w", name, ErrAmbiguous)
-			return false
+		default:
+			text, err := t.digest()
+			switch {
+			case err != nil:
+				def, first = nil, err
+				return false
+			case def == nil:
+				def, sum = t, text
+			case text != sum:
+				def, first = nil, fmt.Errorf("%s: %w", name, ErrAmbiguous)
+				return false
+			}
 		}
 		return true
 	})

@@ -53,7 +53,9 @@ func (u *Unit) abbrevs(w *Budget) (*abbrevTable, error) {
 	defer abbrevParsers.Put(p)
 	for n := uint64(8 << 10); ; n *= 4 {
 		n = min(n, end-off)
-		if err := w.spend(int64(n)); err != nil {
+		// Most tables are far smaller than the window; what costs is to compile
+		// them, several times as much for a byte as to walk over entries.
+		if err := w.spend(int64(n / 8)); err != nil {
 			return nil, err
 		}
 		p.window = slices.Grow(p.window[:0], int(n))
@@ -63,7 +65,13 @@ func (u *Unit) abbrevs(w *Budget) (*abbrevTable, error) {
 			return nil, err
 		}
 		if t, err = p.parse(b, k.f); err == nil {
+			if err := w.spend(4 * int64(t.size)); err != nil {
+				return nil, err
+			}
 			break
+		}
+		if err := w.spend(4 * int64(n)); err != nil {
+			return nil, err
 		}
 		if !errors.Is(err, errShort) || n == end-off {
 			return nil, fmt.Errorf(".debug_abbrev at 0x%x: %w", off, err)

@@ -19,6 +19,9 @@ func NewBudget(n int64) *Budget {
 	return b
 }
 
+// Spend takes n bytes, or says that so many are not left.
+func (b *Budget) Spend(n int64) error { return b.spend(n) }
+
 func (b *Budget) spend(n int64) error {
 	if b != nil && b.left.Add(-n) < 0 {
 		return fmt.Errorf("%w: the units refer to the same data too often", ErrLimit)
@@ -34,5 +37,12 @@ func (f *File) Budget() *Budget {
 		n += uint64(max(f.abbrev.Size(), 0))
 	}
 	n += f.ranges.size + f.rnglists.size
-	return NewBudget(int64(min(n, 1<<50))*32 + 256<<20)
+	return NewBudget(int64(min(n, 1<<50))*32 + 64<<20)
+}
+
+// rootBudget is what reading the units' roots alone may take, of all units together:
+// that is done once for each, whoever asks.
+func (f *File) rootBudget() *Budget {
+	f.rootsOnce.Do(func() { f.rootsLeft = f.Budget() })
+	return f.rootsLeft
 }

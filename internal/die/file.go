@@ -58,6 +58,9 @@ type File struct {
 	byAddr      unitIndexes
 	lineStrings func() ([]byte, error)
 
+	rootsOnce sync.Once
+	rootsLeft *Budget
+
 	mu      sync.Mutex // protects what follows
 	abbrevs lru[abbrevKey, *abbrevTable]
 	bodies  lru[*Unit, *body]

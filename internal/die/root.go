@@ -60,7 +60,7 @@ func (u *Unit) rootAlone() (Entry, error) {
 		if err != nil {
 			return Entry{}, err
 		}
-		if b.ab, err = u.abbrevs(nil); err != nil {
+		if b.ab, err = u.abbrevs(u.File.rootBudget()); err != nil {
 			return Entry{}, err
 		}
 		if e, err := b.root(); err == nil {
@@ -68,7 +68,7 @@ func (u *Unit) rootAlone() (Entry, error) {
 		}
 		// Longer than the window, or damaged.
 	}
-	b, err := u.load(new(Buffer), nil)
+	b, err := u.load(new(Buffer), u.File.rootBudget())
 	if err != nil {
 		return Entry{}, err
 	}
