@@ -35,33 +35,88 @@ func runDiff(a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	sides := make([]*side, 2)
-	for i, arg := range args {
-		if sides[i], err = a.side(arg, o); err != nil {
-			return err
-		}
+	d := differ{report: report}
+	if isTree(args[0]) || isTree(args[1]) {
+		d.several = true
+		err = a.diffTrees(args, o, &d)
+	} else {
+		err = a.diffFiles(args, o, &d)
 	}
-	changes := manifest.Diff(sides[0].probes, sides[1].probes, sides[0].function, sides[1].function)
-	changes = append(changes, diffFunctions(sides[0].functions, sides[1].functions)...)
-	breaks, added := 0, 0
-	for i := range changes {
-		switch {
-		case changes[i].Kind.Breaks():
-			breaks++
-		case changes[i].Kind == manifest.New:
-			added++
-		}
-		report.change(sides[0].path, sides[1].path, &changes[i])
+	if err != nil {
+		return err
 	}
-	if breaks > 0 {
+	if d.breaks > 0 {
 		a.raise(statusMissing)
 	}
 	summary := "nothing changed"
-	if len(changes) > 0 {
-		summary = fmt.Sprintf("%s, %s new, %s of the compiler's doing", plural(breaks, "breaking change"), thousands(added), thousands(len(changes)-breaks-added))
+	if d.changes > 0 {
+		summary = fmt.Sprintf("%s, %s new, %s of the compiler's doing", plural(d.breaks, "breaking change"), thousands(d.added), thousands(d.changes-d.breaks-d.added))
+	}
+	if d.several {
+		summary += fmt.Sprintf("; %s compared", plural(d.pairs, "file"))
 	}
 	report.end(summary)
 	return nil
+}
+
+func (a *app) diffFiles(args []string, o *options, d *differ) error {
+	var p pair
+	for i, arg := range args {
+		t, err := a.openTarget(arg, o)
+		if err != nil {
+			return err
+		}
+		s, err := a.sideOf(t, o)
+		t.Close()
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			p.old = s
+		} else {
+			p.new = s
+		}
+	}
+	d.pair(p)
+	return nil
+}
+
+// differ counts and reports what changed.
+type differ struct {
+	report  reporter
+	several bool // files: it is said of which the changes are
+
+	pairs, changes, breaks, added int
+}
+
+// pair compares two builds of a file. All that a file had is gone with it.
+func (d *differ) pair(p pair) {
+	none := &side{}
+	old, new := p.old, p.new
+	if old == nil {
+		old = none
+	}
+	if new == nil {
+		new = none
+	}
+	if p.old != nil && p.new != nil {
+		d.pairs++
+	}
+	changes := manifest.Diff(old.probes, new.probes, old.function, new.function)
+	changes = append(changes, diffFunctions(old.functions, new.functions)...)
+	if d.several && len(changes) > 0 {
+		d.report.files(old.path, new.path)
+	}
+	d.changes += len(changes)
+	for i := range changes {
+		switch {
+		case changes[i].Kind.Breaks():
+			d.breaks++
+		case changes[i].Kind == manifest.New:
+			d.added++
+		}
+		d.report.change(old.path, new.path, &changes[i])
+	}
 }
 
 func addDiffFlags(fs *flag.FlagSet, o *options, format *string) {
@@ -78,20 +133,18 @@ func addDiffFlags(fs *flag.FlagSet, o *options, format *string) {
 // side is one of the two builds.
 type side struct {
 	path      string
+	within    string // the path in the directory or archive, where several files are compared
 	probes    []manifest.Probe
-	within    map[elfsym.Addr]string // the functions that sites stand in
+	standIn   map[elfsym.Addr]string // the functions that sites stand in
 	functions []string               // with versions, sorted, each once; nil if they were not asked for
 }
 
-func (s *side) function(site *usdt.Site) string { return s.within[site.Addr] }
+func (s *side) function(site *usdt.Site) string { return s.standIn[site.Addr] }
 
-func (a *app) side(arg string, o *options) (*side, error) {
-	t, err := a.openTarget(arg, o)
-	if err != nil {
-		return nil, err
-	}
-	defer t.Close()
-	s := &side{path: t.Path(), within: map[elfsym.Addr]string{}}
+// sideOf reads of a file what is compared.
+func (a *app) sideOf(t *offset.Target, o *options) (*side, error) {
+	var err error
+	s := &side{path: t.Path(), standIn: map[elfsym.Addr]string{}}
 	if o.kinds&offset.KindUSDT != 0 {
 		if s.probes, err = a.usdtProbes(t); err != nil {
 			return nil, err
@@ -132,7 +185,7 @@ func (s *side) locate(t *offset.Target) error {
 	results, _ := t.Resolve(context.Background(), specs...) // damage was told with the probes
 	for i := range results {
 		for _, l := range results[i].Locations {
-			s.within[l.Addr] = l.Name
+			s.standIn[l.Addr] = l.Name
 		}
 	}
 	return t.File().CheckUnchanged()

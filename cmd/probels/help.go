@@ -143,6 +143,11 @@ const diffHelp = `BREAKS marks what users of the probes would notice, and gives 
 arguments of another number, width or sign, semaphores gained or lost, sites that moved to
 another function. New probes are noted; what only the compiler decided is
 counted, and shown with -v.
+
+Two directories, packages or images are compared file by file: those of one path,
+then those whose paths differ in version numbers only (libx.so.6.0.30 and
+libx.so.6.0.33), as far as that leaves one of each; FILE says which. A file in an
+archive is ARCHIVE:/PATH.
 `
 
 func runVersion(a *app, args []string) error {

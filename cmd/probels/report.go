@@ -17,6 +17,9 @@ type reporter interface {
 	result(t *offset.Target, r *manifest.Result, manifestFile string)
 	unlisted(t *offset.Target, p *manifest.Probe)
 	unread(path string, err error)
+	// files says of which files the changes are that follow, where several are
+	// compared; one of them is "" where the other is gone or new.
+	files(old, new string)
 	change(old, new string, c *manifest.Change)
 	end(summary string)
 }
@@ -55,9 +58,16 @@ func where(t *offset.Target, r *manifest.Result, manifestFile string) string {
 type textReport struct {
 	a *app
 	o *options
+
+	head []string // of the files that are compared, until a line needs it
 }
 
 func (p *textReport) line(word string, cells ...string) {
+	if p.head != nil {
+		head := p.head
+		p.head = nil
+		p.line("FILE  ", head...)
+	}
 	if !p.o.quiet {
 		fmt.Fprintln(p.a.out, clean(word+" "+strings.Join(cells, "  ")))
 	}
@@ -85,6 +95,17 @@ func signatures(p *manifest.Probe) string {
 }
 
 func (p *textReport) unread(string, error) {} // told on standard error
+
+func (p *textReport) files(old, new string) {
+	switch {
+	case new == "":
+		p.head = []string{old, "gone"}
+	case old == "":
+		p.head = []string{new, "new"}
+	default:
+		p.head = []string{old, new}
+	}
+}
 
 func (p *textReport) change(_, _ string, c *manifest.Change) {
 	switch {
@@ -161,12 +182,14 @@ func (p *jsonReport) unread(path string, err error) {
 	p.a.out.Write(p.j.line())
 }
 
+func (p *jsonReport) files(_, _ string) {} // each record has them
+
 func (p *jsonReport) change(old, new string, c *manifest.Change) {
 	j := &p.j
 	j.reset()
 	j.str("kind", "diff")
-	j.str("old_path", old)
-	j.str("new_path", new)
+	j.strNonEmpty("old_path", old)
+	j.strNonEmpty("new_path", new)
 	j.str("probe", c.Probe)
 	j.str("change", c.Kind.String())
 	j.bool("breaks", c.Kind.Breaks())
@@ -207,7 +230,12 @@ func (p *githubReport) unlisted(t *offset.Target, pr *manifest.Probe) {
 
 func (p *githubReport) unread(_ string, err error) { p.command("error", "", 0, oneLine(err)) }
 
-func (p *githubReport) change(_, new string, c *manifest.Change) {
+func (p *githubReport) files(_, _ string) {} // each has its file
+
+func (p *githubReport) change(old, new string, c *manifest.Change) {
+	if new == "" {
+		new = old
+	}
 	level := "notice"
 	if c.Kind.Breaks() {
 		level = "error"
@@ -269,7 +297,12 @@ func (p *junitReport) unread(path string, err error) {
 	p.add(path, junitCase{"readable", "error", "unread", oneLine(err)})
 }
 
-func (p *junitReport) change(_, new string, c *manifest.Change) {
+func (p *junitReport) files(_, _ string) {} // each is a suite
+
+func (p *junitReport) change(old, new string, c *manifest.Change) {
+	if new == "" {
+		new = old
+	}
 	element := "system-out"
 	if c.Kind.Breaks() {
 		element = "failure"
