@@ -177,8 +177,8 @@ func (r *resolution) explainName(e *NotFoundError) {
 			break
 		}
 	}
-	if e.Spec.line && e.Note == "" {
-		e.Note = "not found; if a line is meant, that takes debug information, which is not read yet"
+	if note := r.lineNotes[e.Spec.text]; note != "" && e.Note == "" {
+		e.Note = note
 	}
 }
 

@@ -29,7 +29,7 @@ func TestNotFound(t *testing.T) {
 		{"libtestbin.so", "probelib:entri", "not found; nearest probelib:entry" + lib},
 		{"libtestbin.so", "entry", "not found; nearest probelib:entry" + lib},
 		{"libtestbin.so", "lib_fun+0x4", "not found; nearest lib_func" + lib},
-		{"libtestbin.so", "lib.c:42", "not found; if a line is meant, that takes debug information, which is not read yet" + lib},
+		{"libtestbin.so", "lib.c:42", "no statement begins on that line; the next one with code is lib.c:43" + lib},
 		{"libtestbin.so", "b.c:local_func", "not found in such a file; there is local_func in lib.c" + lib},
 		{"main", "lib_func", "only imported; look in libtestbin.so"},
 		{"main", "ver_func@V1", "only imported; look in libtestbin.so"},

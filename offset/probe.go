@@ -141,6 +141,10 @@ type Location struct {
 
 	SizeInferred bool // no table tells the size
 
+	// Line is, for a source line that was asked for, its number; File is then its
+	// path. Else 0.
+	Line int
+
 	// Object is set for what a Process resolved: the file in the process.
 	Object *Object
 }

@@ -59,6 +59,7 @@ func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
 	r.addresses()
 	r.sourceNames()
 	r.patterns()
+	r.lines()
 	r.describeAddresses()
 	r.explain()
 	if err := cmp.Or(ctx.Err(), t.f.CheckUnchanged()); err != nil {
@@ -85,6 +86,7 @@ type resolution struct {
 	sitesRead bool
 	functions *elfsym.Table // all of them: read only if a name is not found as it is
 	notFuncs  map[string][]elfsym.Symbol
+	lineNotes map[string]string // by spec: why a line has no place
 }
 
 func newResolution(ctx context.Context, t *Target) *resolution {
@@ -171,8 +173,12 @@ func (r *resolution) describeAddresses() {
 				continue
 			}
 			s := best(covering)
+			file := l.File
 			l.Name, l.Version, l.Default = s.Name, s.Version, s.Default
 			l.describe(s)
+			if l.Line != 0 {
+				l.File = file
+			}
 			l.Addend, l.Function = uint64(l.Addr-s.Addr), s.Addr
 		}
 	}

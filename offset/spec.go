@@ -27,7 +27,7 @@ type Spec struct {
 
 	in      string // a pattern for the object of a process that is meant
 	buildID string // for off: what the file must have
-	line    bool   // "file.c:42": needs DWARF
+	line    int    // "file.c:42", whose file static has; 0: it is no line
 }
 
 type funcSpec struct {
@@ -66,6 +66,13 @@ func FileOffset(o elfsym.Offset, buildID string) Spec {
 	return Spec{text: fmt.Sprintf("+0x%x", uint64(o)), off: &o, buildID: strings.ToLower(buildID)}
 }
 
+// Line is every place where a statement of a source line begins, in inlined
+// copies too. A file is meant by the last parts of its path: "malloc.c",
+// "malloc/malloc.c". It takes debug information.
+func Line(file string, n int) Spec {
+	return Spec{text: fmt.Sprintf("%s:%d", file, n), static: staticSpec{file: file}, line: n}
+}
+
 // In is the spec for only those files of a process whose path, or its last part,
 // is object or matches it as a pattern: "libssl.so*". Any process has many
 // functions of some names ("main", "_init").
@@ -80,7 +87,7 @@ func (s Spec) String() string { return s.text }
 // ParseSpec reads what a person types:
 //
 //	func  func@VER  func@@VER  func+0x10  file.c:func  ns::Class::method(int)
-//	pkg.(*Type).Method  provider:probe  0xADDR  +0xOFFSET  or a pattern
+//	pkg.(*Type).Method  provider:probe  file.c:42  0xADDR  +0xOFFSET  or a pattern
 //
 // Most texts can be read in more than one way; Resolve tries them all, first as
 // a name that the file has, whatever characters it is made of. It is an error if
@@ -118,8 +125,9 @@ func ParseSpec(text string) (Spec, error) {
 		if s.static.name == "" {
 			s.static.name = text[i+1:]
 		}
-		_, err := strconv.ParseUint(text[i+1:], 10, 32)
-		s.line = err == nil
+		if n, err := strconv.ParseUint(text[i+1:], 10, 31); err == nil {
+			s.line = int(n)
+		}
 	}
 	if glob.Has(text) {
 		s.pattern = text

@@ -23,6 +23,7 @@ type checking struct {
 	write    string
 	format   string
 	readers  []consumer.Consumer
+	types    bool
 	report   reporter
 	ok, bad  int
 }
@@ -35,7 +36,9 @@ func runCheck(a *app, args []string) error {
 	if err != nil {
 		return helpOr(a, "check", err)
 	}
-	onlyOwnTables(flags, o)
+	if !c.types {
+		onlyOwnTables(flags, o)
+	}
 	if c.report, err = newReporter(a, o, c.format); err != nil {
 		return err
 	}
@@ -67,6 +70,7 @@ func runCheck(a *app, args []string) error {
 func (c *checking) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.manifest, "f", "", "hold the targets to the `MANIFEST`")
 	fs.StringVar(&c.write, "write", "", "write what the targets have into a `MANIFEST`; - is standard output")
+	fs.BoolVar(&c.types, "types", false, "compare, or write, the types of arguments too; takes debug information")
 	fs.Func("for", "each argument must be one that these `TOOLS` read: libbpf,bpftrace,bcc,perf,systemtap,gdb", func(s string) error {
 		more, err := consumer.Parse(s)
 		c.readers = append(c.readers, more...)
@@ -226,11 +230,15 @@ func (c *checking) target(want *manifest.Target) error {
 		return err
 	}
 	defer t.Close()
-	probes, err := c.a.usdtProbes(t)
+	names, err := c.typeNames(t)
 	if err != nil {
 		return err
 	}
-	results, unlisted := manifest.Check(want.Entries, probes, &manifest.Options{Program: programOf(t, probes)})
+	probes, err := c.a.usdtProbes(t, names)
+	if err != nil {
+		return err
+	}
+	results, unlisted := manifest.Check(want.Entries, probes, &manifest.Options{Program: programOf(t, probes), Types: c.types})
 	c.otherKinds(t, results)
 	for i := range results {
 		if len(results[i].Failures) == 0 {
@@ -250,7 +258,7 @@ func (c *checking) target(want *manifest.Target) error {
 
 // usdtProbes are a target's USDT probes. What is damaged is told, and is an
 // error: nobody can say of a file that could not be read what it lacks.
-func (a *app) usdtProbes(t *offset.Target) ([]manifest.Probe, error) {
+func (a *app) usdtProbes(t *offset.Target, names manifest.Names) ([]manifest.Probe, error) {
 	var sites []usdt.Site
 	l := listing{a: a, t: t}
 	for p, err := range t.Probes(context.Background(), offset.Query{Kinds: offset.KindUSDT}) {
@@ -261,7 +269,19 @@ func (a *app) usdtProbes(t *offset.Target) ([]manifest.Probe, error) {
 		sites = append(sites, *p.Site)
 	}
 	l.moreProblems()
-	return manifest.Probes(sites, nil), nil
+	return manifest.Probes(sites, names), nil
+}
+
+// typeNames gives the types of arguments with --types, which takes debug
+// information: without it no type can be compared, and none be written.
+func (c *checking) typeNames(t *offset.Target) (manifest.Names, error) {
+	if !c.types {
+		return nil, nil
+	}
+	if _, err := t.DWARF(context.Background()); err != nil {
+		return nil, fmt.Errorf("%s: --types: %w", t.Path(), err)
+	}
+	return newDescriber(c.a, t).typesOf, nil
 }
 
 // programOf is what consumers know of a file.
@@ -377,7 +397,11 @@ func (c *checking) writeManifest(args []string) error {
 		if err != nil {
 			return err
 		}
-		have, err := c.a.usdtProbes(t)
+		names, err := c.typeNames(t)
+		if err != nil {
+			return err
+		}
+		have, err := c.a.usdtProbes(t, names)
 		path := arg
 		if !isFile(arg) {
 			path = t.Path() // a command of $PATH

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"debug/elf"
 	"fmt"
 
 	"github.com/probels/probels/dwarfinfo"
@@ -14,7 +15,9 @@ type description struct {
 	file     string // of the function's declaration, or of the line at the place
 	line     int
 	language string
-	frames   []string // of code that was inlined there: the calls, the innermost first
+	fn       *dwarfinfo.Func
+	args     []dwarfinfo.ArgName // of a USDT probe
+	frames   []string            // of code that was inlined there: the calls, the innermost first
 }
 
 // describe asks the target's debug information about a place. The error wraps
@@ -29,6 +32,9 @@ func describe(ctx context.Context, t *offset.Target, one *shown) (description, e
 		f, err := d.FuncAt(one.l.Addr)
 		if err != nil || f == nil {
 			return out, err
+		}
+		if beginsAt(d, f, one.l.Addr) && one.l.Type != elf.STT_GNU_IFUNC {
+			out.fn = f
 		}
 		out.language = f.Unit().Language().String()
 		out.line = int(f.Line)
@@ -59,6 +65,13 @@ func (d *description) print(row func(label, text string)) {
 	if d.file != "" {
 		row("source", fmt.Sprintf("%s:%d", d.file, d.line))
 	}
+	if d.fn != nil {
+		head, rows := signatureLines(d.fn)
+		row("signature", head)
+		for _, r := range rows {
+			row("", r[0]+"   "+r[1])
+		}
+	}
 	for i, f := range d.frames {
 		label := ""
 		if i == 0 {
@@ -70,11 +83,24 @@ func (d *description) print(row func(label, text string)) {
 
 // argName is a USDT argument as the source has it: "const char *filename". "" if
 // that is not known.
-func (d *description) argName(i int) string { return "" }
+func (d *description) argName(i int) string {
+	if i < len(d.args) {
+		return d.args[i].Declaration()
+	}
+	return ""
+}
 
-func (d *description) paste(p *paste.Probe) {}
+func (d *description) paste(p *paste.Probe) {
+	if len(d.args) == len(p.Args) {
+		p.Names, p.Types = pasteNames(d.args)
+	}
+}
 
 func (d *description) json(j *jsonLine) {
+	if d.fn != nil {
+		writeSignature(j, d.fn, d.file)
+		return
+	}
 	j.strNonEmpty("file", d.file)
 	if d.line != 0 {
 		j.int("line", int64(d.line))
@@ -82,4 +108,4 @@ func (d *description) json(j *jsonLine) {
 	j.strNonEmpty("language", d.language)
 }
 
-func (d *description) jsonArg(j *jsonLine, i int) {}
+func (d *description) jsonArg(j *jsonLine, i int) { writeName(j, d.args, i) }

@@ -146,7 +146,7 @@ func (a *app) sideOf(t *offset.Target, o *options) (*side, error) {
 	var err error
 	s := &side{path: t.Path(), standIn: map[elfsym.Addr]string{}}
 	if o.kinds&offset.KindUSDT != 0 {
-		if s.probes, err = a.usdtProbes(t); err != nil {
+		if s.probes, err = a.usdtProbes(t, nil); err != nil {
 			return nil, err
 		}
 		if err := s.locate(t); err != nil {

@@ -57,9 +57,9 @@ func TestLinesResolve(t *testing.T) {
 // The order of keys, in which every record has those that apply.
 var (
 	siteKeys   = []string{"kind", "path", "build_id", "provider", "name", "address", "offset", "semaphore", "arguments", "args", "nop", "error"}
-	argKeys    = []string{"text", "size", "signed", "float", "kind", "value", "register", "segment", "base", "index", "scale", "index_extend", "index_shift", "displacement", "symbol", "symbol_address", "error"}
-	symbolKeys = []string{"kind", "path", "build_id", "name", "version", "default_version", "demangled", "address", "offset", "size", "size_inferred", "type", "binding", "sources", "file", "local_entry", "error"}
-	placeKeys  = []string{"spec", "kind", "path", "build_id", "provider", "name", "version", "default_version", "address", "offset", "ref_ctr_offset", "addend", "function_address", "type", "sources", "file"}
+	argKeys    = []string{"text", "size", "signed", "float", "kind", "value", "register", "segment", "base", "index", "scale", "index_extend", "index_shift", "displacement", "symbol", "symbol_address", "error", "name", "type"}
+	symbolKeys = []string{"kind", "path", "build_id", "name", "version", "default_version", "demangled", "address", "offset", "size", "size_inferred", "type", "binding", "sources", "params", "returns", "variadic", "file", "line", "language", "local_entry", "error"}
+	placeKeys  = []string{"spec", "kind", "path", "build_id", "provider", "name", "version", "default_version", "address", "offset", "ref_ctr_offset", "addend", "function_address", "type", "sources", "file", "line"}
 )
 
 // keysOf are the keys of one JSON object in their order, and its values.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"debug/elf"
 	"fmt"
 	"slices"
 
+	"github.com/probels/probels/dwarfinfo"
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/offset"
 	"github.com/probels/probels/usdt"
@@ -18,6 +20,7 @@ type jsonPrinter struct {
 	o     *options
 	j     jsonLine
 	args  []operand.Arg
+	sigs  *describer      // with -v
 	more  func(*jsonLine) // what every record has besides, if not nil
 	sites []offset.Probe  // kept until the symbols that their arguments name are known
 }
@@ -28,6 +31,14 @@ func (p *jsonPrinter) probe(pr offset.Probe) {
 		return
 	}
 	p.symbol(&pr)
+}
+
+// signatures is what debug information tells, opened when first asked for.
+func (p *jsonPrinter) signatures() *describer {
+	if p.sigs == nil || p.sigs.t != p.t {
+		p.sigs = newDescriber(p.a, p.t)
+	}
+	return p.sigs
 }
 
 func (p *jsonPrinter) end() { p.a.out.Flush() }
@@ -100,10 +111,15 @@ func (p *jsonPrinter) site(pr *offset.Probe, args []operand.Arg, syms usdt.Symbo
 		j.close('}')
 	}
 	j.str("arguments", s.Spec)
+	var names []dwarfinfo.ArgName
+	if p.o.verbose {
+		names = p.signatures().args(s, args)
+	}
 	j.open("args", '[')
 	for i := range args {
 		j.element()
 		writeArg(j, &args[i], syms)
+		writeName(j, names, i)
 		j.close('}')
 	}
 	j.close(']')
@@ -206,7 +222,11 @@ func (p *jsonPrinter) symbol(pr *offset.Probe) {
 	if pr.Start != nil {
 		j.strs("evidence", pr.Start.Evidence.Strings())
 	}
-	j.strNonEmpty("file", s.File)
+	if p.o.verbose && pr.Kind == offset.KindFunc && s.Type != elf.STT_GNU_IFUNC {
+		writeSignature(j, p.signatures().function(s.Addr), s.File)
+	} else {
+		j.strNonEmpty("file", s.File)
+	}
 	if s.LocalEntry != 0 && pr.Err == nil {
 		j.open("local_entry", '{')
 		j.uint("address", uint64(s.LocalEntry))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/probels/probels/dwarfinfo"
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/paste"
 	"github.com/probels/probels/offset"
@@ -18,6 +19,7 @@ type pastePrinter struct {
 	format paste.Format
 	probes []paste.Probe
 	syms   usdt.Symbols
+	sigs   *describer
 }
 
 func (p *pastePrinter) probe(pr offset.Probe) {
@@ -40,6 +42,10 @@ func (p *pastePrinter) add(l *offset.Location, site *usdt.Site) {
 	}
 	if site != nil {
 		one.Args = site.Args()
+		if p.sigs == nil {
+			p.sigs = newDescriber(p.a, p.t)
+		}
+		one.Names, one.Types = pasteNames(p.sigs.args(site, one.Args))
 	}
 	p.probes = append(p.probes, one)
 }
@@ -127,4 +133,16 @@ func sitesAt(t *offset.Target) map[elfsym.Addr]*usdt.Site {
 		}
 	}
 	return out
+}
+
+// pasteNames are arguments' names and types as paste takes them.
+func pasteNames(names []dwarfinfo.ArgName) (n, types []string) {
+	for i := range names {
+		t := ""
+		if names[i].Name != "" {
+			t = names[i].Type.String()
+		}
+		n, types = append(n, names[i].Name), append(types, t)
+	}
+	return n, types
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"debug/elf"
 	"strconv"
 	"strings"
 
@@ -19,11 +20,12 @@ type plainPrinter struct {
 	data           string
 	last, lastKind string
 	args           []operand.Arg
+	sigs           *describer
 }
 
 func newPlainPrinter(a *app, t *offset.Target, o *options) *plainPrinter {
 	path := quote(t.Path())
-	return &plainPrinter{a: a, o: o, usdt: "usdt:" + path + ":", uprobe: "uprobe:" + path + ":", data: "data:" + path + ":"}
+	return &plainPrinter{a: a, o: o, sigs: newDescriber(a, t), usdt: "usdt:" + path + ":", uprobe: "uprobe:" + path + ":", data: "data:" + path + ":"}
 }
 
 func (p *plainPrinter) flush() { p.a.out.Flush() }
@@ -44,9 +46,10 @@ func (p *plainPrinter) probe(pr offset.Probe) {
 			p.args = pr.Site.AppendArgs(p.args[:0])
 			out.WriteString("    ")
 			out.WriteString(hex(pr.Offset))
+			names := p.sigs.args(pr.Site, p.args)
 			for i := range p.args {
 				out.WriteString("  ")
-				out.WriteString(argType(&p.args[i]))
+				out.WriteString(declaration(names, i, &p.args[i]))
 				out.WriteByte(' ')
 				out.WriteString(clean(operandText(&p.args[i])))
 			}
@@ -63,6 +66,9 @@ func (p *plainPrinter) probe(pr offset.Probe) {
 		out.WriteString(prefix)
 		out.WriteString(quote(name))
 		out.WriteByte('\n')
+		if p.o.verbose && pr.Kind == offset.KindFunc && pr.Symbol.Type != elf.STT_GNU_IFUNC {
+			p.sigs.verboseFunction(pr.Symbol.Addr)
+		}
 	}
 }
 

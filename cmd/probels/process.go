@@ -364,7 +364,7 @@ func (a *app) resolveProcess(pid int, args []string, o *options) error {
 		a.fail(e)
 	}
 	for i := range results {
-		a.answer(&results[i], o)
+		a.answer(nil, &results[i], o)
 	}
 	return nil
 }

@@ -113,12 +113,12 @@ func (a *app) resolve(questions []question, o *options) error {
 		if o.debug != "off" {
 			r.Err = definedWhere(t, r.Err)
 		}
-		a.answer(r, o)
+		a.answer(t, r, o)
 	}
 	return nil
 }
 
-func (a *app) answer(r *offset.Result, o *options) {
+func (a *app) answer(t *offset.Target, r *offset.Result, o *options) {
 	if o.quiet {
 		l, err := r.One()
 		if err != nil {
@@ -130,7 +130,7 @@ func (a *app) answer(r *offset.Result, o *options) {
 	}
 	for i := range r.Locations {
 		if o.json {
-			a.out.Write(locationJSON(r.Spec, &r.Locations[i]))
+			a.out.Write(locationJSON(t, r.Spec, &r.Locations[i]))
 		} else {
 			fmt.Fprintln(a.out, clean(locationLine(&r.Locations[i])))
 		}
@@ -179,7 +179,11 @@ func locationLine(l *offset.Location) string {
 		c = append(c, "ifunc: this is its resolver, which runs once")
 	}
 	if l.File != "" {
-		c = append(c, "("+l.File+")")
+		if l.Line != 0 {
+			c = append(c, fmt.Sprintf("(%s:%d)", l.File, l.Line))
+		} else {
+			c = append(c, "("+l.File+")")
+		}
 	}
 	if at, ok := l.RuntimeAddr(); ok {
 		c = append(c, "at="+hex(at))
@@ -190,7 +194,7 @@ func locationLine(l *offset.Location) string {
 	return strings.Join(c, "  ")
 }
 
-func locationJSON(spec offset.Spec, l *offset.Location) []byte {
+func locationJSON(t *offset.Target, spec offset.Spec, l *offset.Location) []byte {
 	var j jsonLine
 	j.reset()
 	j.str("spec", spec.String())
@@ -221,6 +225,18 @@ func locationJSON(spec offset.Spec, l *offset.Location) []byte {
 		}
 		j.strs("sources", l.Sources.Strings())
 	}
-	j.strNonEmpty("file", l.File)
+	file, line := l.File, l.Line
+	if l.Object != nil {
+		t = l.Object.Target
+	}
+	if line == 0 && t != nil {
+		if f, n := lineOf(t, l.Addr); n != 0 {
+			file, line = f, n
+		}
+	}
+	j.strNonEmpty("file", file)
+	if line != 0 {
+		j.int("line", int64(line))
+	}
 	return j.line()
 }

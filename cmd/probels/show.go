@@ -210,6 +210,9 @@ func (s *shower) gather(one *shown) {
 	}
 	what, err := describe(ctx, s.t, one)
 	one.what = what
+	if one.site != nil {
+		one.what.args = newDescriber(s.a, s.t).args(one.site, one.args)
+	}
 	if err != nil && !errors.Is(err, offset.ErrNoDWARF) {
 		s.warn(one, oneLine(err))
 	}

@@ -27,6 +27,7 @@ type tablePrinter struct {
 	stubs []offset.Probe
 	anon  []offset.Probe
 	args  []operand.Arg
+	sigs  *describer
 	bold  func(string) string
 	faint func(string) string
 }
@@ -40,7 +41,7 @@ func newTablePrinter(a *app, t *offset.Target, o *options, q offset.Query) *tabl
 			return "\x1b[" + code + "m" + s + "\x1b[0m"
 		}
 	}
-	return &tablePrinter{a: a, t: t, o: o, q: q, bold: paint("1"), faint: paint("2")}
+	return &tablePrinter{a: a, t: t, sigs: newDescriber(a, t), o: o, q: q, bold: paint("1"), faint: paint("2")}
 }
 
 func (p *tablePrinter) flush() {} // all columns line up
@@ -250,9 +251,13 @@ func (p *tablePrinter) arguments(pr *usdt.Probe) {
 			fmt.Fprintf(p.a.out, "    %s\n", p.faint("site "+hexOrDash(s.Offset, s.Err)))
 		}
 		p.args = s.AppendArgs(p.args[:0])
+		names := p.sigs.args(s, p.args)
 		for k := range p.args {
 			a := &p.args[k]
 			line := fmt.Sprintf("    %-4s %s", argType(a), clean(operandText(a)))
+			if k < len(names) && names[k].Name != "" {
+				line = fmt.Sprintf("    %s   %s", clean(names[k].Declaration()), clean(a.Text))
+			}
 			if a.Err != nil {
 				line += "   " + clean(a.Err.Error())
 			}
@@ -289,8 +294,11 @@ func (p *tablePrinter) symbolTable(title string, probes []offset.Probe) {
 			rows = append(rows, p.symbolRow(&pr))
 		}
 		widths := columnWidths(rows, p.a.width()/2)
-		for _, row := range rows {
+		for i, row := range rows {
 			p.row(row, widths)
+			if p.o.verbose && probes[i].Kind == offset.KindFunc && probes[i].Symbol.Type != elf.STT_GNU_IFUNC {
+				p.sigs.verboseFunction(probes[i].Symbol.Addr)
+			}
 		}
 		probes = probes[n:]
 	}

@@ -108,7 +108,7 @@ func TestTable(t *testing.T) {
 	}
 	// -v has the arguments, -k and patterns narrow what is counted.
 	text = strings.Join(onTerminal(t, nil, nil, "-v", "-k", "usdt", "--color=never", path), "\n")
-	if !strings.Contains(text, "\n    i32  %edi") || strings.Contains(text, "Functions") {
+	if !strings.Contains(text, "\n    int i   -4@%edi") || strings.Contains(text, "Functions") {
 		t.Error(text)
 	}
 	text = strings.Join(onTerminal(t, nil, nil, "--color=never", "uprobe:"+path+":lib_*"), "\n")
