@@ -190,6 +190,7 @@ func TestSchema(t *testing.T) {
 	run("check", "-f", lock, testbin.Path(t, "amd64/probe-clang"))
 	run("check", "-f", lock, lock)
 	run("scan", filepath.Dir(testbin.Path(t, "arm64/main")))
+	run("type", testbin.Path(t, "amd64/probe-pie"), "struct triple")
 	run("version")
 	if _, err := os.Stat("/proc/self/maps"); err == nil {
 		pid := strconv.Itoa(os.Getpid())
