@@ -87,6 +87,22 @@ type mutantTrial struct {
 	source    *mutate.Source
 	tasks     []trial.Task
 	base      []trial.Cost
+	worst     worstCost
+}
+
+// worstCost is what took the most so far, and what it was.
+type worstCost struct {
+	trial.Cost
+	cpuOf, allocOf string
+}
+
+func (w *worstCost) add(c trial.Cost, of string) {
+	if c.CPU > w.CPU {
+		w.CPU, w.cpuOf = c.CPU, of
+	}
+	if c.Alloc > w.Alloc {
+		w.Alloc, w.allocOf = c.Alloc, of
+	}
 }
 
 func newMutantTrial(t testing.TB, file string, null *os.File) *mutantTrial {
@@ -122,6 +138,7 @@ func (mt *mutantTrial) try(t testing.TB, seed uint64, tell bool) (ok bool) {
 	}
 	for i, task := range mt.tasks {
 		cost, f := trial.Watch(task, mt.path(), mt.base[i], trial.Limits{})
+		mt.worst.add(cost, fmt.Sprintf("%s of %s seed %d, undamaged %v and %d KB", task.Name, mt.file, seed, mt.base[i].CPU, mt.base[i].Alloc>>10))
 		if tell {
 			t.Logf("%s: %v, %d KB", task.Name, cost.CPU, cost.Alloc>>10)
 		}
@@ -172,8 +189,15 @@ func longMutants(t *testing.T, files []string, null *os.File) {
 	}
 	defer log.Close()
 	n := 0
-	defer func() { t.Logf("%d mutants of %d files", n, len(files)) }()
 	trials := map[string]*mutantTrial{}
+	defer func() {
+		var w worstCost
+		for _, mt := range trials {
+			w.add(trial.Cost{CPU: mt.worst.CPU}, mt.worst.cpuOf)
+			w.add(trial.Cost{Alloc: mt.worst.Alloc}, mt.worst.allocOf)
+		}
+		t.Logf("%d mutants of %d files; the most: %v (%s), %d KB (%s)", n, len(trials), w.CPU, w.cpuOf, w.Alloc>>10, w.allocOf)
+	}()
 	for round := uint64(0); ; round++ {
 		for _, file := range files {
 			if time.Now().After(end) {
