@@ -2,7 +2,10 @@ package livetest
 
 import (
 	"bufio"
+	"context"
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -47,7 +50,7 @@ int main(void) {
 `
 
 // BenchmarkHit is what a hit costs the program that is traced, by kind of probe and instruction; the
-// eBPF program does nothing, but for "capture", which delivers an event to a ring buffer that nobody reads.
+// eBPF program does nothing, but for capture's and bpftrace's, which deliver an argument.
 func BenchmarkHit(b *testing.B) {
 	if lack := lacking(); lack != "" {
 		skip.Now(b, lack)
@@ -132,12 +135,39 @@ func BenchmarkHit(b *testing.B) {
 			})
 		}
 	}
-	b.Run("capture/nop5", func(b *testing.B) {
-		c, err := capture.New([]capture.Site{capture.At(t, place("f_nop5"), capture.Number(capture.Param(0)))}, nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer c.Close()
-		measure(b, "f_nop5")
-	})
+	// Tracers that read an argument and deliver it.
+	for _, function := range []string{"f_push", "f_nop5"} {
+		b.Run("capture/"+function, func(b *testing.B) {
+			c, err := capture.New([]capture.Site{capture.At(t, place(function), capture.Number(capture.Param(0)))}, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			go func() {
+				for range c.Events(context.Background()) {
+				}
+			}()
+			measure(b, function)
+		})
+		b.Run("bpftrace/"+function, func(b *testing.B) {
+			theirs := exec.Command(skip.Tool(b, "bpftrace"), "-e", fmt.Sprintf(`BEGIN { printf("attached\n"); } uprobe:%s:%s { printf("%%d %%d\n", pid, arg0); }`, prog, function))
+			pipe, err := theirs.StdoutPipe()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := theirs.Start(); err != nil {
+				b.Fatal(err)
+			}
+			text := bufio.NewReader(pipe)
+			for line := ""; line != "attached\n"; {
+				if line, err = text.ReadString('\n'); err != nil {
+					b.Fatal("bpftrace does not attach: ", err)
+				}
+			}
+			go io.Copy(io.Discard, text)
+			measure(b, function)
+			theirs.Process.Signal(os.Interrupt)
+			theirs.Wait()
+		})
+	}
 }
