@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/probels/probels/internal/skip"
 	"github.com/probels/probels/offset"
@@ -76,9 +77,16 @@ func TestGoExits(t *testing.T) {
 				t.Fatalf("%q, %v", buf[:n], err)
 			}
 			for name, want := range want {
-				got := 0
-				for _, p := range probes[name] {
-					got += c.count(t, p)
+				exits := func() (n int) {
+					for _, p := range probes[name] {
+						n += c.count(t, p)
+					}
+					return n
+				}
+				got := exits()
+				// The last goroutine tells main that it is done, and returns only then.
+				for end := time.Now().Add(5 * time.Second); got < want && time.Now().Before(end); got = exits() {
+					time.Sleep(time.Millisecond)
 				}
 				if got != want {
 					t.Errorf("%s: %d exits, %d calls", name, got, want)

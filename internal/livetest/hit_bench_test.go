@@ -30,14 +30,14 @@ const hitSource = `
 #include <time.h>
 __asm__(".text\n"
 #define F(name, code) ".globl " #name "\n.type " #name ",@function\n" #name ": " code "; ret\n.size " #name ",.-" #name "\n"
-	F(f_push, "push %rbp; pop %rbp") F(f_mov, "mov %rdi,%rax") F(f_nop, "nop") F(f_nop5, ".byte 0x0f,0x1f,0x44,0,0"));
-void f_push(void), f_mov(void), f_nop(void), f_nop5(void);
-struct { const char *name; void (*f)(void); } all[] = { {"f_push", f_push}, {"f_mov", f_mov}, {"f_nop", f_nop}, {"f_nop5", f_nop5} };
+	F(f_push, "push %rbp; pop %rbp") F(f_mov, "mov %rdi,%rax") F(f_endbr, "endbr64") F(f_nop, "nop") F(f_nop5, ".byte 0x0f,0x1f,0x44,0,0"));
+void f_push(void), f_mov(void), f_endbr(void), f_nop(void), f_nop5(void);
+struct { const char *name; void (*f)(void); } all[] = { {"f_push", f_push}, {"f_mov", f_mov}, {"f_endbr", f_endbr}, {"f_nop", f_nop}, {"f_nop5", f_nop5} };
 int main(void) {
 	char name[32];
 	long n;
 	while (scanf("%31s %ld", name, &n) == 2)
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 5; i++)
 			if (!strcmp(name, all[i].name)) {
 				struct timespec a, b;
 				clock_gettime(CLOCK_MONOTONIC, &a);
@@ -122,7 +122,7 @@ func BenchmarkHit(b *testing.B) {
 			name, function string
 			ret            bool
 		}{
-			{"uprobe/push", "f_push", false}, {"uprobe/nop", "f_nop", false}, {"uprobe/nop5", "f_nop5", false}, {"uprobe/mov", "f_mov", false},
+			{"uprobe/push", "f_push", false}, {"uprobe/nop", "f_nop", false}, {"uprobe/nop5", "f_nop5", false}, {"uprobe/mov", "f_mov", false}, {"uprobe/endbr64", "f_endbr", false},
 			{"uretprobe/push", "f_push", true},
 		} {
 			b.Run(link.name+"/"+tt.name, func(b *testing.B) {
