@@ -84,7 +84,7 @@ func TestGoExits(t *testing.T) {
 					return n
 				}
 				got := exits()
-				// The last goroutine tells main that it is done, and returns only then.
+				// The last goroutine sends its sum, and returns only then.
 				for end := time.Now().Add(5 * time.Second); got < want && time.Now().Before(end); got = exits() {
 					time.Sleep(time.Millisecond)
 				}

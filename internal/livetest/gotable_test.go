@@ -54,6 +54,7 @@ func main() {
 		n += <-done
 	}
 	println("done", n)
+	read(b[:]) // the last goroutine returns after it has sent its sum
 }
 `
 
