@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"debug/elf"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -108,6 +109,10 @@ func (s *elfSections) inflated(h *elfsym.Section, z elfsym.Compression, raw *io.
 		return nil, &elfsym.FormatError{Part: h.Name, Offset: h.Offset, Reason: "it inflates to more than 1 TiB", Err: elfsym.ErrLimit}
 	}
 	size, stream := int64(z.Size), raw.Size()-int64(z.Header)
+	// What is read of the section is allocated by its size, which is only a claim.
+	if most := maxRatio(z.Type); uint64(stream) < z.Size/most {
+		return nil, &elfsym.FormatError{Part: h.Name, Offset: h.Offset, Reason: fmt.Sprintf("%d bytes can't inflate to %d", stream, z.Size), Err: elfsym.ErrDamaged}
+	}
 	if z.Type == elf.COMPRESS_ZLIB && size > inWhole {
 		return inflate.NewReader(io.NewSectionReader(raw, int64(z.Header), stream), stream, size), nil
 	}
@@ -121,6 +126,15 @@ func (s *elfSections) inflated(h *elfsym.Section, z elfsym.Compression, raw *io.
 		}
 		return inflate.All(b, size)
 	})}, nil
+}
+
+// maxRatio is how many bytes one may become: in deflate a match of 258 takes two
+// bits, in zstd a block of 128 KiB of one value takes four bytes.
+func maxRatio(t elf.CompressionType) uint64 {
+	if t == elf.COMPRESS_ZLIB {
+		return 1032
+	}
+	return 1 << 15
 }
 
 // wholeSection is a compressed section that is inflated when first read.

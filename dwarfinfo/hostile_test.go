@@ -2,6 +2,7 @@ package dwarfinfo_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -10,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/probels/probels/dwarfinfo"
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/elfwrite"
 )
 
 // Abbreviations for files that mean harm.
@@ -227,4 +231,76 @@ func chain(code byte, n int) string {
 		}
 	}
 	return b.String()
+}
+
+// What a compressed section is said to become is not believed: a file of a few hundred bytes does not get memory for
+// a gigabyte, in whatever section.
+func TestClaimedSizes(t *testing.T) {
+	abbrev := []byte(hostileAbbrevs)
+	info := unit4("\x05T\x00", le4(firstEntry))
+	big := bytes.Clone(info)
+	binary.LittleEndian.PutUint32(big, 900<<20)
+	for _, name := range []string{".debug_info", ".debug_abbrev", ".debug_str", ".debug_line", ".debug_line_str", ".debug_aranges", ".gdb_index", ".debug_ranges", ".debug_types", ".debug_cu_index"} {
+		for _, typ := range []elf.CompressionType{elf.COMPRESS_ZLIB, elf.COMPRESS_ZSTD} {
+			// Few bytes, and a stream that is long enough for a claim that could be true.
+			for _, pad := range []int{0, 1 << 20} {
+				content := []byte("\xfc\xff\xff\x3f\x02\x00\x00\x00\x00\x00\x08\x00")
+				if name == ".debug_info" {
+					content = big
+				}
+				chdr := make([]byte, 24)
+				binary.LittleEndian.PutUint32(chdr, uint32(typ))
+				binary.LittleEndian.PutUint64(chdr[8:], 1<<30)
+				var z bytes.Buffer
+				if typ == elf.COMPRESS_ZLIB {
+					w := zlib.NewWriter(&z)
+					w.Write(content)
+					w.Close()
+				} else {
+					w, err := zstd.NewWriter(&z)
+					if err != nil {
+						t.Fatal(err)
+					}
+					w.Write(content)
+					w.Close()
+				}
+				z.Write(make([]byte, pad))
+				w := &elfwrite.File{Class: elf.ELFCLASS64, Data: elf.ELFDATA2LSB, Machine: elf.EM_X86_64, Type: elf.ET_DYN, Sections: []elfwrite.Section{
+					{Name: name, Flags: elf.SHF_COMPRESSED, Bytes: append(chdr, z.Bytes()...)},
+				}}
+				if name != ".debug_abbrev" {
+					w.Sections = append(w.Sections, elfwrite.Section{Name: ".debug_abbrev", Bytes: abbrev})
+				}
+				if name != ".debug_info" {
+					w.Sections = append(w.Sections, elfwrite.Section{Name: ".debug_info", Bytes: info})
+				}
+				b := w.Bytes()
+				f, err := elfsym.NewFile(bytes.NewReader(b), int64(len(b)), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				func() {
+					s, c := dwarfinfo.FromELF(f)
+					d, err := dwarfinfo.New(s, c)
+					if err != nil {
+						return
+					}
+					for range d.Funcs() {
+					}
+					for range d.TypeNamed("T") {
+					}
+					d.FuncAt(0x1000)
+					d.Frames(0x1000)
+					d.Lines("a.c", 1)
+					d.LineAt(0x1000)
+				}()
+				runtime.ReadMemStats(&after)
+				if n := after.TotalAlloc - before.TotalAlloc; n > 150<<20 {
+					t.Errorf("%s, %v, %d bytes: %d MB allocated", name, typ, len(b), n>>20)
+				}
+			}
+		}
+	}
 }

@@ -52,8 +52,7 @@ func (f *File) readWhole(name string) ([]byte, error) {
 	if s.Size() > maxIndex {
 		return nil, &Error{name, 0, "an index of more than 1 GiB", ErrLimit}
 	}
-	b := make([]byte, s.Size())
-	return b, readSection(s, name, b, 0)
+	return readInto(nil, s, name, 0, uint64(s.Size()))
 }
 
 // aranges reads .debug_aranges (DWARF 5, 6.1.2): for each unit a header and pairs

@@ -100,14 +100,11 @@ func (u *Unit) Fill(buf *Buffer) error {
 	if u.Size > u.File.c.MaxUnit {
 		return &Error{u.Section(), u.Off, fmt.Sprintf("a unit of %d bytes, %d allowed", u.Size, u.File.c.MaxUnit), ErrLimit}
 	}
-	if uint64(cap(buf.b)) < u.Size {
-		buf.b = make([]byte, u.Size)
-	}
-	buf.b = buf.b[:u.Size]
-	if err := readSection(u.list().s, u.Section(), buf.b, u.Off); err != nil {
+	b, err := readInto(buf.b, u.list().s, u.Section(), u.Off, u.Size)
+	if err != nil {
 		return err
 	}
-	buf.of = u
+	buf.b, buf.of = b, u
 	return nil
 }
 

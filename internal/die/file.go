@@ -139,6 +139,9 @@ func (s failed) ReadAt([]byte, int64) (int, error) { return 0, s.err }
 // fails when it is asked for something.
 func openPages[T string | []byte](f *File, name string) *pages[T] {
 	s, err := f.Section(name)
+	if err == nil && s != nil && s.Size() > maxPaged {
+		s, err = nil, &Error{name, 0, "more than 64 GiB", ErrLimit}
+	}
 	p := newPages[T](s, name)
 	p.err = err
 	return p

@@ -32,8 +32,7 @@ func (f *File) LineProgram(off uint64) ([]byte, error) {
 	if n > f.c.MaxUnit {
 		return nil, &Error{name, off, "a line-number program that is too long", ErrLimit}
 	}
-	b := make([]byte, n)
-	return b, readSection(s, name, b, off)
+	return readInto(nil, s, name, off, n)
 }
 
 // LineStrings is .debug_line_str, read once. It is not to be changed.

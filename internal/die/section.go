@@ -41,6 +41,31 @@ func readSection(s Section, name string, p []byte, off uint64) error {
 	return fmt.Errorf("%s at 0x%x: %w", name, off, err)
 }
 
+// trust is how much is allocated at once on the word of a header: what a
+// compressed section inflates to is a claim until it is read.
+const trust = 16 << 20
+
+// readInto reads n bytes, into buf if it has room for them.
+func readInto(buf []byte, s Section, name string, off, n uint64) ([]byte, error) {
+	if size := uint64(max(s.Size(), 0)); off > size || n > size-off {
+		return nil, damaged(name, off, "%d bytes wanted, the section has 0x%x", n, size)
+	}
+	if uint64(cap(buf)) < n {
+		buf = make([]byte, 0, min(n, trust))
+	}
+	for buf = buf[:0]; ; {
+		have := uint64(len(buf))
+		buf = buf[:min(n, uint64(cap(buf)))]
+		if err := readSection(s, name, buf[have:], off+have); err != nil {
+			return nil, err
+		}
+		if uint64(len(buf)) == n {
+			return buf, nil
+		}
+		buf = append(make([]byte, 0, min(n, 2*uint64(cap(buf)))), buf...)
+	}
+}
+
 // pages is a section that is read here and there: in pieces of pageSize, each
 // when first touched, and kept. T is string for tables of strings, of which
 // names are then parts, without a copy.
@@ -55,6 +80,7 @@ type pages[T string | []byte] struct {
 const (
 	pageBits = 16
 	pageSize = 1 << pageBits
+	maxPaged = 64 << 30 // bytes of a section, 8 MB of pointers to pages
 )
 
 func newPages[T string | []byte](s Section, name string) *pages[T] {

@@ -101,8 +101,8 @@ func (f *File) readIndex(x *dwpIndexes, s Section, name string) error {
 	if s.Size() > maxIndex {
 		return &Error{name, 0, "a table of more than 1 GiB", ErrLimit}
 	}
-	b := make([]byte, s.Size())
-	if err := readSection(s, name, b, 0); err != nil {
+	b, err := readInto(nil, s, name, 0, uint64(max(s.Size(), 0)))
+	if err != nil {
 		return err
 	}
 	if len(b) < 16 {
