@@ -293,7 +293,7 @@ func TestArgNames(t *testing.T) {
 // nowhere that is known.
 func TestSignatureRust(t *testing.T) {
 	const source = `
-#[inline(never)] #[no_mangle] pub fn work(a: u64, s: &str, p: (u32, u32)) -> u64 { std::hint::black_box(a) + s.len() as u64 + p.0 as u64 }
+#[inline(never)] #[no_mangle] pub fn work(a: u64, s: &str, p: (u32, u32)) -> u64 { s.len() as u64 + unsafe { std::ptr::read_volatile(&a) } + p.0 as u64 }
 fn main() { let n = std::env::args().count() as u64; println!("{}", work(n, "abc", (1, n as u32))); }
 `
 	d := open(t, build(t, "rustc", "a.rs", source, "-g"))

@@ -52,7 +52,13 @@ func mappedBy(ctx context.Context, proc string, info fs.FileInfo) (by []Mapper, 
 			now, err := os.Stat(p.link(m))
 			same := err == nil && os.SameFile(now, info)
 			if errors.Is(err, fs.ErrPermission) {
-				same = m.Major == want.major && m.Minor == want.minor
+				// Without the link: by what maps says, or where its name leads to. The name of a
+				// file that was deleted or replaced ends in a mark, and leads nowhere.
+				same = fileID{m.Major, m.Minor, m.Inode} == want
+				if !same {
+					_, there := p.find(procmaps.Unescape(m.Name), func(now fs.FileInfo) bool { return os.SameFile(now, info) })
+					same = there != nil
+				}
 			}
 			if same {
 				by = append(by, Mapper{p.state.pid, p.state.comm})
