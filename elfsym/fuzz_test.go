@@ -105,6 +105,40 @@ func ask(t *testing.T, b []byte) {
 	}
 	checkSymbols(t, f)
 	checkStarts(t, f)
+	checkParts(t, f)
+}
+
+// checkParts asks for what is not a list of things at addresses: each answer is the same the second time.
+func checkParts(t *testing.T, f *elfsym.File) {
+	f.GoBuildInfo()
+	if a, b := f.GoVersion(), f.GoVersion(); a != b {
+		t.Errorf("Go %q, and the second time %q", a, b)
+	}
+	a, errA := f.FramePointers()
+	if b, errB := f.FramePointers(); a != b || (errA == nil) != (errB == nil) {
+		t.Errorf("frame pointers %v, %v, and the second time %v, %v", a, errA, b, errB)
+	}
+	at := []elfsym.Addr{f.Entry(), 0x401010}
+	for _, s := range f.Segments().All()[:min(4, len(f.Segments().All()))] {
+		at = append(at, s.Addr, s.Addr+elfsym.Addr(s.FileSize)/2)
+	}
+	for _, pc := range at {
+		if fr, ok, err := f.FrameAt(pc); ok && err == nil && uint64(pc-fr.Addr) >= fr.Size {
+			t.Errorf("the frame at 0x%x is 0x%x+0x%x", uint64(pc), uint64(fr.Addr), fr.Size)
+		}
+		f.CFAAt(pc)
+	}
+	if g, err := f.GoFuncs(); g != nil && err == nil {
+		n := 0
+		for fn, err := range g.Funcs() {
+			if n++; n > 20 {
+				break
+			}
+			if err == nil {
+				g.At(fn.Addr)
+			}
+		}
+	}
 }
 
 // checkAddr holds that an address has an offset in the file or none, and that
