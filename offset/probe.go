@@ -145,6 +145,10 @@ type Location struct {
 	// path. Else 0.
 	Line int
 
+	// Confidence is set where the function was found by its like in another build
+	// (Match): nothing in this one names it.
+	Confidence Confidence
+
 	// Object is set for what a Process resolved: the file in the process.
 	Object *Object
 }

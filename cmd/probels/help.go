@@ -43,7 +43,7 @@ func runHelp(a *app, args []string) error {
 		letters = "pf"
 	case "why":
 		letters = "p"
-	case "debuginfo", "check", "diff", "type":
+	case "debuginfo", "check", "diff", "type", "match":
 	default:
 		return nil
 	}
@@ -55,6 +55,8 @@ func runHelp(a *app, args []string) error {
 		scanFlags(fs)
 	case "type":
 		typeFlags(fs)
+	case "match":
+		new(matchFlags).define(fs)
 	case "diff":
 		addDiffFlags(fs, o, new(string))
 	}
@@ -118,6 +120,7 @@ about the USDT probes.
 	"type":  typeHelp,
 	"check": checkHelp,
 	"diff":  diffHelp,
+	"match": matchHelp,
 }
 
 const checkHelp = `Holds programs to their USDT probes, for CI. A SPEC is a probe or a function as

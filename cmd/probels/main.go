@@ -65,6 +65,7 @@ func commands() []command {
 		{"debuginfo", "TARGET…", "where a file's stripped names are, and every place tried", runDebuginfo},
 		{"scan", "DIR|ARCHIVE…|-a", "the probes of every ELF file below, or of all that runs", runScan},
 		{"type", "TARGET TYPE[.MEMBER…]…", "the layout of a struct, or where a member is; --btf FILE writes BTF", runType},
+		{"match", "REFERENCE TARGET [NAME…]", "functions of a file without names, by another build that has them", runMatch},
 		{"completion", "bash|zsh|fish", "a completion script for a shell", runCompletion},
 		{"version", "", "the version of this program", runVersion},
 		{"help", "[COMMAND|json]", "how to use it, or the fields of its JSON", runHelp},
