@@ -26,6 +26,7 @@ type checking struct {
 	types    bool
 	report   reporter
 	ok, bad  int
+	status   int // of the failures
 }
 
 func runCheck(a *app, args []string) error {
@@ -61,7 +62,7 @@ func runCheck(a *app, args []string) error {
 		}
 	}
 	if c.bad > 0 {
-		a.raise(statusMissing)
+		a.raise(c.status)
 	}
 	c.report.end(fmt.Sprintf("%s ok, %s failed", thousands(c.ok), thousands(c.bad)))
 	return nil
@@ -245,6 +246,7 @@ func (c *checking) target(want *manifest.Target) error {
 			c.ok++
 		} else {
 			c.bad++
+			c.status = max(c.status, failureStatus(results[i].Failures))
 		}
 		c.report.result(t, &results[i], c.manifest)
 	}
@@ -254,6 +256,17 @@ func (c *checking) target(want *manifest.Target) error {
 		}
 	}
 	return nil
+}
+
+// failureStatus is 2 where the types of an argument are not known: as
+// without debug information, nothing can be said of them.
+func failureStatus(all []manifest.Failure) int {
+	for i := range all {
+		if all[i].Kind == manifest.Unknown {
+			return statusTrouble
+		}
+	}
+	return statusMissing
 }
 
 // usdtProbes are a target's USDT probes. What is damaged is told, and is an

@@ -139,6 +139,10 @@ sign and whether they are floating point; never where the compiler keeps them, n
 many sites it makes. Probes that a manifest does not list are only noted. The file's
 own tables are looked at and no debug file, unless --debug says otherwise.
 
+With --types the names of types count too, where the manifest has them. They take
+debug information; where that is absent, or has no variable for an argument, it is
+status 2: not known to be right.
+
 Exit status: 0 all is there, 1 something is not, 2 wrong use or an unreadable file.
 `
 

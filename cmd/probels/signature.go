@@ -128,16 +128,30 @@ func declaration(names []dwarfinfo.ArgName, i int, a *operand.Arg) string {
 	return argType(a)
 }
 
-// typesOf are the types of a site's arguments for manifests; "" is unknown.
+// typesOf are the types of a site's arguments for manifests; "" is unknown. What
+// qualifies the variable (const, volatile) is no matter of its value.
 func (s *describer) typesOf(site *usdt.Site) []string {
 	names := s.args(site, site.Args())
 	out := make([]string, len(names))
 	for i := range names {
 		if names[i].Name != "" {
-			out[i] = names[i].Type.String()
+			out[i] = unqualified(names[i].Type).String()
 		}
 	}
 	return out
+}
+
+func unqualified(t *dwarfinfo.Type) *dwarfinfo.Type {
+	// Damaged debug information has rings of them.
+	for range 16 {
+		switch t.Kind {
+		case dwarfinfo.Const, dwarfinfo.Volatile, dwarfinfo.Restrict, dwarfinfo.Atomic:
+			t = t.Elem()
+		default:
+			return t
+		}
+	}
+	return t
 }
 
 // signatureLines are a function's signature and a line for each parameter and

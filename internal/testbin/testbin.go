@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 )
 
@@ -96,8 +97,13 @@ func Exec(t testing.TB, name string, more ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, n := range append(more, name) {
-		// The copy must not be open for writing when it is executed, in no process: see go.dev/issue/22315.
-		if err := os.WriteFile(filepath.Join(dir, path.Base(n)), Read(t, n), 0o755); err != nil {
+		// The copy must not be open for writing when it is executed, in no process: one that is forked for
+		// another test meanwhile would have it open (go.dev/issue/22315).
+		b := Read(t, n)
+		syscall.ForkLock.RLock()
+		err := os.WriteFile(filepath.Join(dir, path.Base(n)), b, 0o755)
+		syscall.ForkLock.RUnlock()
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

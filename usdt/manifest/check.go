@@ -37,9 +37,10 @@ const (
 	Arguments                      // other arguments
 	Unreachable                    // no site, or no semaphore, has a place in the file
 	Unreadable                     // a tool cannot read an argument
+	Unknown                        // with Types: no site says which type an argument has
 )
 
-var failureKinds = [...]string{"missing", "count", "arguments", "unreachable", "unreadable"}
+var failureKinds = [...]string{"missing", "count", "arguments", "unreachable", "unreadable", "unknown"}
 
 // String is a word for it: "missing", "arguments".
 func (k FailureKind) String() string { return failureKinds[min(int(k), len(failureKinds)-1)] }
@@ -177,16 +178,36 @@ func (c *checker) missing(e *Entry) Failure {
 
 // arguments holds each argument list of a probe to those that the entries of
 // this spec allow. What is wrong is told with the first of them.
+//
+// A compiler that keeps an argument in no variable leaves its type unknown, at
+// one site of several too: then the others decide, and if none does the types
+// are neither right nor wrong.
 func (c *checker) arguments(e *Entry, p *Probe) (Failure, bool) {
 	want := c.accepted[e.Spec]
 	if slices.ContainsFunc(want, func(s Signature) bool { return s == nil }) || c.told[p.FullName()] {
 		return Failure{}, true
 	}
+	var unknown []Signature
 	for _, have := range p.Signatures {
-		if !slices.ContainsFunc(want, func(s Signature) bool { return s.accepts(have, c.o.Types) }) {
+		switch {
+		case slices.ContainsFunc(want, func(s Signature) bool { return s.accepts(have, c.o.Types) }):
+		case c.o.Types && slices.ContainsFunc(want, func(s Signature) bool { return s.accepts(s.known(have), true) }):
+			unknown = append(unknown, have)
+		default:
 			c.told[p.FullName()] = true
 			f := Failure{Kind: Arguments, Probe: p.FullName(), Want: list(c.shown(want)), Have: list(c.shown(p.Signatures))}
 			f.Text = fmt.Sprintf("want %s have %s", f.Want, f.Have)
+			return f, false
+		}
+	}
+	for _, u := range unknown {
+		other := func(have Signature) bool {
+			return u.accepts(have, false) && slices.ContainsFunc(want, func(s Signature) bool { return s.accepts(have, true) })
+		}
+		if !slices.ContainsFunc(p.Signatures, other) {
+			c.told[p.FullName()] = true
+			f := Failure{Kind: Unknown, Probe: p.FullName(), Want: list(want), Have: list(p.Signatures)}
+			f.Text = fmt.Sprintf("want %s have %s: not known whether the types are these, for debug information has no variable there", f.Want, f.Have)
 			return f, false
 		}
 	}

@@ -210,6 +210,51 @@ func TestTypes(t *testing.T) {
 	}
 }
 
+// What debug information does not know is told apart from what is wrong; of several sites one that it
+// knows is enough.
+func TestUnknownTypes(t *testing.T) {
+	for _, test := range []struct {
+		have []string
+		want string
+	}{
+		{[]string{"(i32 int, u64 char *)"}, ""},
+		{[]string{"(i32, u64 char *)"}, "unknown"},
+		{[]string{"(i32, u64)"}, "unknown"},
+		{[]string{"(i32, u64 void *)"}, "arguments"},
+		{[]string{"(i32, u32)"}, "arguments"},
+		{[]string{"(i32)"}, "arguments"},
+		{[]string{"(i32, u64)", "(i32 int, u64 char *)"}, ""},
+		{[]string{"(i32, u64)", "(i32 int, u64)"}, "unknown"},
+		{[]string{"(i32, u64)", "(i32 long, u64)"}, "arguments"},
+		{[]string{"(i32, u64)", "(i32, u32 char)"}, "arguments"},
+	} {
+		e, err := ParseEntry("a:b(i32 int, u64 char *)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := probe("a:b", "-4@%eax 8@%rbx")
+		p.Signatures = nil
+		for _, s := range test.have {
+			sig, err := ParseSignature(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Signatures = append(p.Signatures, sig)
+		}
+		r, _ := Check([]Entry{e}, []Probe{p}, &Options{Types: true})
+		got := ""
+		for _, f := range r[0].Failures {
+			got += f.Kind.String()
+		}
+		if got != test.want {
+			t.Errorf("%q: %q, want %q", test.have, got, test.want)
+		}
+		if r, _ := Check([]Entry{e}, []Probe{p}, nil); len(r[0].Failures) > 0 && test.want != "arguments" {
+			t.Errorf("%q, without types: %v", test.have, r[0].Failures)
+		}
+	}
+}
+
 func TestDiff(t *testing.T) {
 	sem := probe("p:sem", "4@%eax")
 	sem.Sites[0].Semaphore = 0x4000

@@ -173,6 +173,15 @@ func (s Signature) accepts(have Signature, names bool) bool {
 	return slices.EqualFunc(s, have, func(want, have Type) bool { return want.accepts(have, names) })
 }
 
+// known is have with the names of s where it has none.
+func (s Signature) known(have Signature) Signature {
+	out := slices.Clone(have)
+	for i := range min(len(s), len(have)) {
+		out[i].Name = cmp.Or(have[i].Name, s[i].Name)
+	}
+	return out
+}
+
 // compareSignatures is an order, so that lists are the same each time.
 func compareSignatures(a, b Signature) int {
 	return slices.CompareFunc(a, b, func(a, b Type) int {
