@@ -129,7 +129,8 @@ func (v *versionTable) read(b []byte, t tablePlace, pos uint64, part string) err
 		return damaged(part, pos, "a record beyond its end at 0x%x", t.size)
 	}
 	off := t.off + pos
-	if off < v.windowOff || off+uint64(len(b)) > v.windowOff+uint64(len(v.window)) {
+	// The table's place is a claim, up to 2^64: no sum of it is compared.
+	if have := uint64(len(v.window)); off < v.windowOff || off-v.windowOff > have || uint64(len(b)) > have-(off-v.windowOff) {
 		v.window = v.buf[:min(uint64(len(v.buf)), t.size-pos)]
 		v.windowOff = off
 		if err := v.f.readAt(v.window, off, part); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/archive"
+	"github.com/probels/probels/internal/inroot"
 	"github.com/probels/probels/offset"
 )
 
@@ -141,8 +142,14 @@ func looksLikeLibrary(name string) bool {
 	return strings.HasPrefix(name, "lib") || strings.Contains(name, ".so")
 }
 
+// firstBytes are those of a regular file: opening a FIFO would wait for a writer.
 func firstBytes(path string, n int) []byte {
-	f, err := os.Open(path)
+	root, err := inroot.Open("")
+	if err != nil {
+		return nil
+	}
+	defer root.Close()
+	f, _, err := root.OpenFile(path)
 	if err != nil {
 		return nil
 	}

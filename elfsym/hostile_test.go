@@ -1,0 +1,68 @@
+package elfsym_test
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"testing"
+
+	"github.com/probels/probels/internal/testbin"
+)
+
+// Every field of every section and program header with values at the edges: sums of them wrap, products overflow,
+// places are the file's end, and none of it may panic or make one answer deny another.
+func TestHeaderEdges(t *testing.T) {
+	files := []string{"amd64/main", "arm/libtestbin.so", "ppc64/main"}
+	if testing.Short() {
+		files = files[:1]
+	}
+	for _, name := range files {
+		data := testbin.Read(t, name)
+		f, err := elf.NewFile(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var phoff, shoff, phsize, shsize, phnum, shnum int
+		var word int
+		if f.Class == elf.ELFCLASS64 {
+			var h elf.Header64
+			read(t, data, f.ByteOrder, &h)
+			phoff, shoff, phsize, shsize, phnum, shnum, word = int(h.Phoff), int(h.Shoff), int(h.Phentsize), int(h.Shentsize), int(h.Phnum), int(h.Shnum), 8
+		} else {
+			var h elf.Header32
+			read(t, data, f.ByteOrder, &h)
+			phoff, shoff, phsize, shsize, phnum, shnum, word = int(h.Phoff), int(h.Shoff), int(h.Phentsize), int(h.Shentsize), int(h.Phnum), int(h.Shnum), 4
+		}
+		try := func(at int) {
+			was := bytes.Clone(data[at : at+word])
+			defer copy(data[at:], was)
+			for _, v := range []uint64{0, 1, uint64(len(data)), uint64(len(data)) - 1, 1 << 31, 1<<63 - 1, 1 << 63, 1<<64 - 1, 1<<64 - 16, 1<<64 - 0x1000} {
+				if word == 8 {
+					f.ByteOrder.PutUint64(data[at:], v)
+				} else {
+					f.ByteOrder.PutUint32(data[at:], uint32(v))
+				}
+				if ask(t, data); t.Failed() {
+					t.Fatalf("%s: 0x%x at 0x%x", name, v, at)
+				}
+			}
+		}
+		for i := range phnum {
+			for k := 0; k < phsize; k += word {
+				try(phoff + i*phsize + k)
+			}
+		}
+		for i := range shnum {
+			for k := 0; k < shsize; k += word {
+				try(shoff + i*shsize + k)
+			}
+		}
+	}
+}
+
+func read(t *testing.T, data []byte, order binary.ByteOrder, h any) {
+	t.Helper()
+	if err := binary.Read(bytes.NewReader(data), order, h); err != nil {
+		t.Fatal(err)
+	}
+}
