@@ -85,7 +85,7 @@ func (c *checking) flags(fs *flag.FlagSet) {
 func onlyOwnTables(fs *flag.FlagSet, o *options) {
 	told := o.debuginfod
 	fs.Visit(func(f *flag.Flag) { told = told || f.Name == "debug" })
-	if !told {
+	if o.debugTold = told; !told {
 		o.debug = "off"
 	}
 }

@@ -50,7 +50,10 @@ func runDiff(a *app, args []string) error {
 	}
 	summary := "nothing changed"
 	if d.changes > 0 {
-		summary = fmt.Sprintf("%s, %s new, %s of the compiler's doing", plural(d.breaks, "breaking change"), thousands(d.added), thousands(d.changes-d.breaks-d.added))
+		summary = fmt.Sprintf("%s, %s new, %s of the compiler's doing", plural(d.breaks, "breaking change"), thousands(d.added), thousands(d.changes-d.breaks-d.added-d.declared))
+		if d.declared > 0 {
+			summary += fmt.Sprintf(", %s of declarations", plural(d.declared, "change"))
+		}
 	}
 	if d.several {
 		summary += fmt.Sprintf("; %s compared", plural(d.pairs, "file"))
@@ -71,6 +74,11 @@ func (a *app) diffFiles(args []string, o *options, d *differ) error {
 		if err != nil {
 			return err
 		}
+		if o.verbose && o.kinds&offset.KindFunc != 0 {
+			if s.declared, err = a.declaredOf(arg, o); err != nil {
+				return err
+			}
+		}
 		if i == 0 {
 			p.old = s
 		} else {
@@ -86,7 +94,7 @@ type differ struct {
 	report  reporter
 	several bool // files: it is said of which the changes are
 
-	pairs, changes, breaks, added int
+	pairs, changes, breaks, added, declared int
 }
 
 // pair compares two builds of a file. All that a file had is gone with it.
@@ -104,6 +112,7 @@ func (d *differ) pair(p pair) {
 	}
 	changes := manifest.Diff(old.probes, new.probes, old.function, new.function)
 	changes = append(changes, diffFunctions(old.functions, new.functions)...)
+	changes = append(changes, diffDeclared(old.declared, new.declared)...)
 	if d.several && len(changes) > 0 {
 		d.report.files(old.path, new.path)
 	}
@@ -114,6 +123,8 @@ func (d *differ) pair(p pair) {
 			d.breaks++
 		case changes[i].Kind == manifest.New:
 			d.added++
+		case changes[i].Kind == manifest.Declaration, changes[i].Kind == manifest.Member:
+			d.declared++
 		}
 		d.report.change(old.path, new.path, &changes[i])
 	}
@@ -137,6 +148,7 @@ type side struct {
 	probes    []manifest.Probe
 	standIn   map[elfsym.Addr]string // the functions that sites stand in
 	functions []string               // with versions, sorted, each once; nil if they were not asked for
+	declared  *declared              // with -v
 }
 
 func (s *side) function(site *usdt.Site) string { return s.standIn[site.Addr] }

@@ -23,6 +23,7 @@ type options struct {
 	color                      string
 	debug                      string
 	debuginfod                 bool
+	debugTold                  bool // --debug or --debuginfod was given: see onlyOwnTables
 	format                     paste.Format
 	pids                       []int
 	in                         string

@@ -149,7 +149,9 @@ Exit status: 0 all is there, 1 something is not, 2 wrong use or an unreadable fi
 const diffHelp = `BREAKS marks what users of the probes would notice, and gives status 1: probes gone,
 arguments of another number, width or sign, semaphores gained or lost, sites that moved to
 another function. New probes are noted; what only the compiler decided is
-counted, and shown with -v.
+counted, and shown with -v. With -k uprobe -v the functions of two files are also
+compared by their debug information: the types of what they take and return, and the
+members of the structs among them, which is noted.
 
 Two directories, packages or images are compared file by file: those of one path,
 then those whose paths differ in version numbers only (libx.so.6.0.30 and

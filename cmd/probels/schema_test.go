@@ -142,6 +142,18 @@ func (s *schema) check(root *schema, v any, at string) string {
 	return ""
 }
 
+// line is check of a line of output.
+func (s *schema) line(t *testing.T, line string) string {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(line))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return s.check(s, v, "")
+}
+
 // Every record that the commands print of the committed binaries and of this process is one of the schema's.
 func TestSchema(t *testing.T) {
 	s := readSchema(t)
@@ -155,13 +167,7 @@ func TestSchema(t *testing.T) {
 		}
 		for line := range strings.Lines(r.out) {
 			records++
-			d := json.NewDecoder(strings.NewReader(line))
-			d.UseNumber()
-			var v any
-			if err := d.Decode(&v); err != nil {
-				t.Fatalf("%s: %s: %v", args, line, err)
-			}
-			if why := s.check(s, v, ""); why != "" && !bad[why] {
+			if why := s.line(t, line); why != "" && !bad[why] {
 				bad[why] = true
 				t.Errorf("%s: %s\n%s", args, why, line)
 			}

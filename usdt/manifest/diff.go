@@ -30,9 +30,11 @@ const (
 	New                             // the probe is not in the old build
 	Operands                        // the compiler keeps the arguments elsewhere, or lost a copy of a site
 	SiteCount                       // there are more or fewer sites
+	Declaration                     // of a function: other types, which Diff does not compare
+	Member                          // of a struct that a function takes; nor those
 )
 
-var changeKinds = [...]string{"gone", "arguments", "semaphore gone", "semaphore new", "moved", "new", "operands", "sites"}
+var changeKinds = [...]string{"gone", "arguments", "semaphore gone", "semaphore new", "moved", "new", "operands", "sites", "signature", "member"}
 
 // String is a word or two for it: "gone", "arguments".
 func (k ChangeKind) String() string { return changeKinds[min(int(k), len(changeKinds)-1)] }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/probels/probels/internal/skip"
+)
+
+// Two sources: what debug information says of functions, and of the structs that they take, is noted with
+// -v and never decides; without it nothing is said.
+func TestDiffDeclarations(t *testing.T) {
+	const source = `
+#ifdef V2
+struct req { long id; const char *path; unsigned flags : 3; int extra; };
+typedef long num;
+void __attribute__((noinline)) note(const char *f, ...) { __asm__ volatile("" ::"r"(f)); }
+#else
+struct inner { int q; };
+struct req { int id; const char *path; unsigned flags : 2; struct inner in; };
+typedef int num;
+void __attribute__((noinline)) note(const char *f) { __asm__ volatile("" ::"r"(f)); }
+#endif
+struct kept { num a; };
+int __attribute__((noinline)) handle(const struct req *renamed, int n) { return renamed->id + n; }
+int __attribute__((noinline)) same(const struct kept *k) { return k->a; }
+int main(int argc, char **argv) { struct req r = {argc}; struct kept k = {1}; note("x"); return handle(&r, argc) + same(&k); }
+`
+	gcc, dir := skip.Tool(t, "gcc"), t.TempDir()
+	build := func(name string, flags ...string) string {
+		src, prog := filepath.Join(dir, "a.c"), filepath.Join(dir, name)
+		if err := os.WriteFile(src, []byte(source), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(gcc, append(flags, "-O1", "-o", prog, src)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return prog
+	}
+	old, new, bare := build("old", "-g"), build("new", "-g", "-DV2"), build("bare")
+	want := []string{
+		"note   note  (const char *) void became (const char *, ...) void",
+		"note   struct kept  member a: num at 0, 4 bytes became num at 0, 8 bytes",
+		"note   struct req  member id: int at 0, 4 bytes became long at 0, 8 bytes",
+		"note   struct req  member flags: unsigned int of 2 bits at bit 128 became unsigned int of 3 bits at bit 128",
+		"note   struct req  member extra is new: int at 20, 4 bytes",
+		"note   struct req  member in is gone: struct inner at 20, 4 bytes",
+		"0 breaking changes, 0 new, 0 of the compiler's doing, 6 changes of declarations",
+		"",
+	}
+	for _, tt := range []struct {
+		args string
+		want string
+		errs string
+	}{
+		{"-k uprobe -v OLD NEW", strings.Join(want, "\n"), ""},
+		{"-k uprobe OLD NEW", "nothing changed\n", ""},
+		{"-v OLD NEW", "nothing changed\n", ""},
+		{"-k uprobe -v OLD OLD", "nothing changed\n", ""},
+		{"-k uprobe -v OLD BARE", "nothing changed\n", "bare: signatures are not compared: no debug information"},
+		{"-k uprobe -v --debug=off OLD NEW", "nothing changed\n", "old: signatures are not compared: no debug information"},
+	} {
+		r := probels(t, append([]string{"diff"}, strings.Fields(strings.NewReplacer("OLD", old, "NEW", new, "BARE", bare).Replace(tt.args))...)...)
+		if r.status != 0 || r.out != tt.want || !strings.Contains(r.errors, tt.errs) || tt.errs == "" && r.errors != "" {
+			t.Errorf("diff %s: status %d\n%s%s\nwant\n%s%s", tt.args, r.status, r.out, r.errors, tt.want, tt.errs)
+		}
+	}
+	// A program of Go, whose structs have several members called _.
+	if exe, err := os.Executable(); err == nil {
+		if r := probels(t, "diff", "-k", "uprobe", "-v", exe, exe); r.status != 0 || r.out != "nothing changed\n" {
+			t.Errorf("status %d\n%s%s", r.status, r.out, r.errors)
+		}
+	}
+	s := readSchema(t)
+	r := probels(t, "diff", "--json", "-k", "uprobe", "-v", old, new)
+	for line := range strings.Lines(r.out) {
+		if why := s.line(t, line); why != "" {
+			t.Errorf("%s\n%s", why, line)
+		}
+	}
+	if n := strings.Count(r.out, `"breaks":false`); n != 6 {
+		t.Errorf("%d records, want 6\n%s", n, r.out)
+	}
+}
