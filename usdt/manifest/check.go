@@ -148,6 +148,9 @@ func (c *checker) missing(e *Entry) Failure {
 	f := Failure{Kind: Missing, Probe: e.Spec, Text: "missing"}
 	if glob.Has(e.Spec) {
 		f.Text = "missing: nothing matches"
+		if len(c.probes) == 0 {
+			f.Text = "missing; the file has no USDT probes"
+		}
 		return f
 	}
 	// The provider is mostly right, so the names that it has come first.
