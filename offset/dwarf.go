@@ -81,6 +81,7 @@ func (t *Target) openDWARF(ctx context.Context) (*dwarfinfo.Data, string, error)
 // so that is asked which of them are code.
 func (t *Target) dwarfOf(f *elfsym.File, path string, alt func() (*debuglink.Found, error)) (*dwarfinfo.Data, error) {
 	sections, config := dwarfinfo.FromELF(f)
+	config.Limits = t.opts.DWARF
 	config.Code = t.f.Segments().IsCode
 	config.Sup = func() (dwarfinfo.Sections, error) {
 		found, err := alt()

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/probels/probels/debuglink"
+	"github.com/probels/probels/dwarfinfo"
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/glob"
 )
@@ -29,7 +30,12 @@ var (
 
 // Options for Open and New; nil means the defaults.
 type Options struct {
+	// Limits are for every file that is opened; Debug.Limits.ELF, where that is
+	// set, for debug files.
 	Limits elfsym.Limits
+
+	// DWARF are the limits of each file's debugging information.
+	DWARF dwarfinfo.Limits
 
 	// OwnTables leaves it at the file's own .symtab and .dynsym: no
 	// .gnu_debugdata, and no other file.
@@ -100,13 +106,30 @@ func New(f *elfsym.File, path string, o *Options) (*Target, error) {
 func newTarget(f *elfsym.File, path, debug string, object *Object, o *Options) (*Target, error) {
 	t := &Target{f: f, path: path, debug: debug, object: object}
 	if o != nil {
-		t.opts = *o
+		t.opts = o.limited()
 	}
 	if err := t.attachable(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	t.buildID = hex.EncodeToString(f.BuildID())
 	return t, nil
+}
+
+// limited is a copy in which the limits are for debug files too.
+func (o *Options) limited() Options {
+	out := *o
+	if o.Limits == (elfsym.Limits{}) {
+		return out
+	}
+	var d debuglink.Options
+	if o.Debug != nil {
+		d = *o.Debug
+	}
+	if d.Limits.ELF == (elfsym.Limits{}) {
+		d.Limits.ELF = o.Limits
+	}
+	out.Debug = &d
+	return out
 }
 
 // matches reports whether a pattern means the file.

@@ -1,0 +1,214 @@
+//go:build linux
+
+package offset_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/skip"
+	"github.com/probels/probels/internal/testbin"
+	"github.com/probels/probels/offset"
+)
+
+// soakFor is PROBELS_SOAK, such as 20m; else a few seconds, where each round is a process that lives for some
+// milliseconds and executes another program half-way.
+func soakFor(t *testing.T) time.Duration {
+	v := os.Getenv("PROBELS_SOAK")
+	if v == "" {
+		return 2 * time.Second
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(names)
+}
+
+// A tracer that opens, resolves and closes processes while they start, execute another program and exit: neither
+// memory nor descriptors nor goroutines stay behind, and an answer is either right or an error.
+func TestSoak(t *testing.T) {
+	sh := skip.Tool(t, "sh")
+	var files, routines int
+	var heap uint64
+	measure := func() (int, int, uint64) {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return descriptors(t), runtime.NumGoroutine(), m.HeapAlloc
+	}
+	rounds, resolved := 0, 0
+	for end := time.Now().Add(soakFor(t)); time.Now().Before(end); rounds++ {
+		if rounds == 20 { // what is kept for good is there by now
+			files, routines, heap = measure()
+		}
+		cmd := exec.Command(sh, "-c", ":; :; exec sleep 0.01$1", "sh", fmt.Sprint(rounds%10))
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(rounds%13) * time.Millisecond)
+		p, err := offset.OpenPID(t.Context(), cmd.Process.Pid, nil)
+		if err == nil {
+			for range p.Probes(t.Context(), offset.Query{Kinds: offset.KindUSDT}) {
+			}
+			rs, err := p.Resolve(t.Context(), offset.Func("malloc"), offset.Func("main"))
+			for _, r := range rs {
+				for _, l := range r.Locations {
+					if l.Offset == 0 || l.Path == "" {
+						t.Errorf("round %d: %+v", rounds, l)
+					}
+					resolved++
+				}
+			}
+			_ = err // of a process that has gone
+			if err := p.Close(); err != nil {
+				t.Errorf("round %d: %v", rounds, err)
+			}
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if rounds < 40 {
+		t.Fatalf("only %d rounds", rounds)
+	}
+	f, r, h := measure()
+	t.Logf("%d rounds, %d locations; descriptors %d, then %d; goroutines %d, then %d; heap %d KB, then %d KB", rounds, resolved, files, f, routines, r, heap>>10, h>>10)
+	if f > files || r > routines || h > heap+4<<20 {
+		t.Error("something is left behind")
+	}
+	if resolved == 0 {
+		t.Error("nothing was ever resolved")
+	}
+}
+
+// A file that is replaced while it is asked gives the old answer or the new one, never a mixture, whether it is replaced
+// by a rename or written over.
+func TestReplaced(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "prog")
+	sources := []string{testbin.Path(t, "amd64/probe-pie"), testbin.Path(t, "amd64/probe-clang")}
+	answer := func(path string) (string, error) {
+		tg, err := offset.Open(path, nil)
+		if err != nil {
+			return "", err
+		}
+		defer tg.Close()
+		rs, err := tg.Resolve(t.Context(), offset.Func("main"))
+		if err != nil {
+			return "", err
+		}
+		s := ""
+		for _, r := range rs {
+			for _, l := range r.Locations {
+				s += fmt.Sprintf("%x %x;", l.Offset, l.Addr)
+			}
+		}
+		n := 0
+		for p, err := range tg.Probes(t.Context(), offset.Query{Kinds: offset.KindUSDT}) {
+			if err != nil {
+				return "", err
+			}
+			s += fmt.Sprintf("%s %x;", p.Name(), p.Offset)
+			n++
+		}
+		return s, nil
+	}
+	var want []string
+	var data [][]byte
+	for _, src := range sources {
+		s, err := answer(src)
+		if err != nil || s == "" {
+			t.Fatalf("%s: %q, %v", src, s, err)
+		}
+		b, err := os.ReadFile(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, data = append(want, s), append(data, b)
+	}
+	if want[0] == want[1] {
+		t.Fatal("the files are alike")
+	}
+	for _, how := range []string{"renamed", "written over"} {
+		stop, ended := make(chan struct{}), make(chan int)
+		write := func(to string, i int) {
+			if err := os.WriteFile(to, data[i%2], 0o755); err != nil {
+				t.Error(err)
+			}
+		}
+		write(path, 0)
+		times := 1000
+		if how == "written over" {
+			times = 200 // each of them costs the one who asks many errors
+		}
+		go func() {
+			n := 0
+			for ; n < times; n++ {
+				select {
+				case <-stop:
+					ended <- n
+					return
+				default:
+				}
+				if how == "renamed" {
+					write(path+".new", n)
+					if err := os.Rename(path+".new", path); err != nil {
+						t.Error(err)
+					}
+				} else {
+					write(path, n)
+				}
+			}
+			ended <- n
+		}()
+		count := [3]int{}
+		asked := 0
+	ask:
+		for {
+			select {
+			case n := <-ended:
+				t.Logf("%s %d times, asked %d times: %d old, %d new, %d errors", how, n, asked, count[0], count[1], count[2])
+				break ask
+			default:
+			}
+			asked++
+			got, err := answer(path)
+			switch {
+			case err != nil:
+				count[2]++
+				if errors.Is(err, fs.ErrNotExist) || how == "renamed" && errors.Is(err, elfsym.ErrDamaged) {
+					t.Errorf("%s: %v", how, err)
+				}
+			case got == want[0]:
+				count[0]++
+			case got == want[1]:
+				count[1]++
+			default:
+				t.Errorf("%s: a mixture: %q", how, got)
+			}
+		}
+		close(stop)
+		if last, err := answer(path); err != nil || last != want[(times-1)%2] {
+			t.Errorf("%s: in the end %q, %v", how, last, err)
+		}
+	}
+}
