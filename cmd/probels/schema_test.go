@@ -198,6 +198,7 @@ func TestSchema(t *testing.T) {
 	run("scan", filepath.Dir(testbin.Path(t, "arm64/main")))
 	run("type", testbin.Path(t, "amd64/probe-pie"), "struct triple")
 	run("version")
+	run("debuginfo", "/bin/sh") // of a package: what to install
 	if _, err := os.Stat("/proc/self/maps"); err == nil {
 		pid := strconv.Itoa(os.Getpid())
 		run("list", "-p", pid)
