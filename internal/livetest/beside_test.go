@@ -178,6 +178,9 @@ func BenchmarkAttach(b *testing.B) {
 		}
 	})
 	bpftrace := skip.Tool(b, "bpftrace")
+	if testing.Short() {
+		return // it takes minutes
+	}
 	b.Run("bpftrace", func(b *testing.B) {
 		for b.Loop() {
 			cmd := exec.Command(bpftrace, "-e", "uprobe:"+prog+":fn_* { @ = count(); } BEGIN { exit(); }")
