@@ -98,7 +98,7 @@ func (d *description) paste(p *paste.Probe) {
 
 func (d *description) json(j *jsonLine) {
 	if d.fn != nil {
-		writeSignature(j, d.fn, d.file)
+		writeSignature(j, signatureJSON(d.fn), d.file)
 		return
 	}
 	j.strNonEmpty("file", d.file)

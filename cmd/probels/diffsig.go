@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/probels/probels/dwarfinfo"
+	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/offset"
 	"github.com/probels/probels/usdt/manifest"
 )
@@ -46,27 +47,30 @@ func (a *app) declaredOf(name string, o *options) (*declared, error) {
 	}
 	d.known = true
 	tell := newDescriber(a, t)
+	names := map[elfsym.Addr][]string{}
+	want := map[elfsym.Addr]bool{}
 	for p, err := range t.Probes(context.Background(), offset.Query{Kinds: offset.KindFunc}) {
-		if err != nil {
-			continue // told with the names
+		if err == nil { // else told with the names
+			names[p.Symbol.Addr] = append(names[p.Symbol.Addr], p.Symbol.FullName())
+			want[p.Symbol.Addr] = true
 		}
-		f := tell.function(p.Symbol.Addr)
-		if f == nil {
-			continue
-		}
+	}
+	tell.each(want, func(at elfsym.Addr, f *dwarfinfo.Func) {
 		sig, err := f.Signature()
 		if err != nil {
 			tell.tell(err)
-			continue
+			return
 		}
-		full := p.Symbol.FullName()
-		if text := typesText(&sig); !slices.Contains(d.functions[full], text) {
-			d.functions[full] = append(d.functions[full], text)
+		text := typesText(&sig)
+		for _, full := range names[at] {
+			if !slices.Contains(d.functions[full], text) {
+				d.functions[full] = append(d.functions[full], text)
+			}
 		}
 		for i := range sig.Params {
 			d.addStruct(sig.Params[i].Type)
 		}
-	}
+	})
 	for _, all := range d.functions {
 		slices.Sort(all)
 	}

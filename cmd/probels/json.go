@@ -20,6 +20,7 @@ type jsonPrinter struct {
 	o     *options
 	j     jsonLine
 	args  []operand.Arg
+	q     offset.Query
 	sigs  *describer      // with -v
 	more  func(*jsonLine) // what every record has besides, if not nil
 	sites []offset.Probe  // kept until the symbols that their arguments name are known
@@ -36,7 +37,7 @@ func (p *jsonPrinter) probe(pr offset.Probe) {
 // signatures is what debug information tells, opened when first asked for.
 func (p *jsonPrinter) signatures() *describer {
 	if p.sigs == nil || p.sigs.t != p.t {
-		p.sigs = newDescriber(p.a, p.t)
+		p.sigs = newFunctionDescriber(p.a, p.t, p.q, signatureJSON)
 	}
 	return p.sigs
 }
@@ -223,7 +224,8 @@ func (p *jsonPrinter) symbol(pr *offset.Probe) {
 		j.strs("evidence", pr.Start.Evidence.Strings())
 	}
 	if p.o.verbose && pr.Kind == offset.KindFunc && s.Type != elf.STT_GNU_IFUNC {
-		writeSignature(j, p.signatures().function(s.Addr), s.File)
+		one, _ := p.signatures().function(s.Addr)
+		writeSignature(j, one, s.File)
 	} else {
 		j.strNonEmpty("file", s.File)
 	}

@@ -33,6 +33,16 @@ func (j *jsonLine) str(k, v string) {
 	j.b = appendString(j.b, v)
 }
 
+// keys adds fields that were written before.
+func (j *jsonLine) keys(b []byte) {
+	if len(b) > 0 {
+		if j.b[len(j.b)-1] != '{' {
+			j.b = append(j.b, ',')
+		}
+		j.b = append(j.b, b...)
+	}
+}
+
 // strNonEmpty leaves the field out where there is nothing to say.
 func (j *jsonLine) strNonEmpty(k, v string) {
 	if v != "" {

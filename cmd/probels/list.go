@@ -94,7 +94,7 @@ func (a *app) list(w wantedTarget, o *options) error {
 	case o.format != "":
 		p = &pastePrinter{a: a, t: t, format: o.format}
 	case o.json:
-		p = &jsonPrinter{a: a, t: t, o: o}
+		p = &jsonPrinter{a: a, t: t, o: o, q: q}
 	case o.long:
 		p = &longPrinter{a: a}
 		if a.isMember(t) {
@@ -104,7 +104,7 @@ func (a *app) list(w wantedTarget, o *options) error {
 		p = newTablePrinter(a, t, o, q)
 		table = true
 	default:
-		p = newPlainPrinter(a, t, o)
+		p = newPlainPrinter(a, t, o, q)
 	}
 	l := listing{a: a, t: t, p: p}
 	sites := l.print(q, offset.KindUSDT)

@@ -23,9 +23,9 @@ type plainPrinter struct {
 	sigs           *describer
 }
 
-func newPlainPrinter(a *app, t *offset.Target, o *options) *plainPrinter {
+func newPlainPrinter(a *app, t *offset.Target, o *options, q offset.Query) *plainPrinter {
 	path := quote(t.Path())
-	return &plainPrinter{a: a, o: o, sigs: newDescriber(a, t), usdt: "usdt:" + path + ":", uprobe: "uprobe:" + path + ":", data: "data:" + path + ":"}
+	return &plainPrinter{a: a, o: o, sigs: newFunctionDescriber(a, t, q, signatureText), usdt: "usdt:" + path + ":", uprobe: "uprobe:" + path + ":", data: "data:" + path + ":"}
 }
 
 func (p *plainPrinter) flush() { p.a.out.Flush() }

@@ -142,14 +142,14 @@ func (l *processListing) object(x *offset.Object, q offset.Query) int {
 	var held *heldPrinter
 	switch {
 	case l.o.json:
-		p = &jsonPrinter{a: l.a, t: x.Target, o: l.o}
+		p = &jsonPrinter{a: l.a, t: x.Target, o: l.o, q: q}
 	case l.o.long:
 		p = &longPrinter{a: l.a}
 	case l.table:
 		held = &heldPrinter{p: newTablePrinter(l.a, x.Target, l.o, q)}
 		p = held
 	default:
-		p = newPlainPrinter(l.a, x.Target, l.o)
+		p = newPlainPrinter(l.a, x.Target, l.o, q)
 	}
 	one := listing{a: l.a, t: x.Target, p: p}
 	n := one.print(q, q.Kinds)

@@ -185,7 +185,7 @@ func (v *scanView) file(t *offset.Target, probes []offset.Probe, errs []error) {
 	var p printer
 	switch {
 	case v.o.json:
-		p = &jsonPrinter{a: v.a, t: t, o: v.o}
+		p = &jsonPrinter{a: v.a, t: t, o: v.o, q: v.q}
 	case v.o.long:
 		p = &longPrinter{a: v.a, remark: v.remark}
 	case v.table:
@@ -194,7 +194,7 @@ func (v *scanView) file(t *offset.Target, probes []offset.Probe, errs []error) {
 		}
 		p = newTablePrinter(v.a, t, v.o, v.q)
 	default:
-		p = newPlainPrinter(v.a, t, v.o)
+		p = newPlainPrinter(v.a, t, v.o, v.q)
 	}
 	v.files++
 	for i := range probes {

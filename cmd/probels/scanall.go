@@ -92,7 +92,7 @@ func (v *allView) object(f *offset.SharedFile, x *offset.Object) {
 	var p printer
 	switch {
 	case v.o.json:
-		p = &jsonPrinter{a: v.a, t: x.Target, o: v.o, more: func(j *jsonLine) {
+		p = &jsonPrinter{a: v.a, t: x.Target, o: v.o, q: v.q, more: func(j *jsonLine) {
 			j.str("mapped_path", x.MappedPath)
 			j.open("pids", '[')
 			for i, m := range f.By {
@@ -111,7 +111,7 @@ func (v *allView) object(f *offset.SharedFile, x *offset.Object) {
 		}
 		p = newTablePrinter(v.a, x.Target, v.o, v.q)
 	default:
-		p = newPlainPrinter(v.a, x.Target, v.o)
+		p = newPlainPrinter(v.a, x.Target, v.o, v.q)
 	}
 	v.files++
 	for i := range probes {

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"debug/elf"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/probels/probels/dwarfinfo"
@@ -18,17 +22,31 @@ import (
 // information, which is opened when the first is asked for. Without it there
 // are none; that is told nowhere, and damage once.
 type describer struct {
-	a *app
-	t *offset.Target
+	a    *app
+	t    *offset.Target
+	q    offset.Query // what is listed of the target
+	form func(*dwarfinfo.Func) told
 
-	opened bool
-	d      *dwarfinfo.Data
-	asked  int
-	funcs  map[elfsym.Addr]*dwarfinfo.Func // all of them, by where they begin
-	told   bool
+	opened    bool
+	d         *dwarfinfo.Data
+	functions map[elfsym.Addr]told // those that are listed, by where they begin
+	damage    bool                 // was told
+}
+
+// told is a function as it is printed. Signatures are made while debug information is
+// walked: later they would cost reading it once more for each.
+type told struct {
+	text []byte // what there is to print, but for JSON's
+	file string // of the declaration
+	rest []byte // keys after the file
 }
 
 func newDescriber(a *app, t *offset.Target) *describer { return &describer{a: a, t: t} }
+
+// newFunctionDescriber is for a listing's functions as well.
+func newFunctionDescriber(a *app, t *offset.Target, q offset.Query, form func(*dwarfinfo.Func) told) *describer {
+	return &describer{a: a, t: t, q: q, form: form}
+}
 
 func (s *describer) data() *dwarfinfo.Data {
 	if !s.opened {
@@ -45,49 +63,70 @@ func (s *describer) data() *dwarfinfo.Data {
 }
 
 func (s *describer) tell(err error) {
-	if err != nil && !s.told {
-		s.told = true
+	if err != nil && !s.damage {
+		s.damage = true
 		s.a.note("%s: debug information: %s", s.t.Path(), oneLine(err))
 	}
 }
 
-// singly is how many functions are looked up one by one, before all of them are
-// read.
+// singly is how many functions are looked up one by one, instead of walking through all.
 const singly = 8
 
-// function is the one that begins at an address; nil if none is known.
-func (s *describer) function(a elfsym.Addr) *dwarfinfo.Func {
+// each visits those of some functions that debug information tells of, in its
+// order.
+func (s *describer) each(want map[elfsym.Addr]bool, visit func(elfsym.Addr, *dwarfinfo.Func)) {
 	d := s.data()
 	if d == nil {
-		return nil
+		return
 	}
-	if s.asked++; s.asked <= singly && s.funcs == nil {
-		f, err := d.FuncAt(a)
-		s.tell(err)
-		if f == nil || !beginsAt(d, f, a) {
-			return nil
-		}
-		return f
-	}
-	if s.funcs == nil {
-		s.funcs = map[elfsym.Addr]*dwarfinfo.Func{}
-		for f, err := range d.Funcs() {
-			if err != nil {
-				s.tell(err)
-				continue
-			}
-			if s.funcs[f.Entry] == nil {
-				s.funcs[f.Entry] = f
+	if len(want) <= singly {
+		for _, a := range slices.Sorted(maps.Keys(want)) {
+			f, err := d.FuncAt(a)
+			s.tell(err)
+			if f != nil && beginsAt(d, f, a) {
+				visit(a, f)
 			}
 		}
+		return
 	}
-	if f := s.funcs[a]; f != nil {
-		return f
+	seen := make(map[elfsym.Addr]bool, len(want))
+	once := func(a elfsym.Addr, f *dwarfinfo.Func) {
+		if want[a] && !seen[a] {
+			seen[a] = true
+			visit(a, f)
+		}
 	}
-	if d.Machine() == elf.EM_PPC64 {
-		return s.funcs[a-8] // a local entry
+	for f, err := range d.Funcs() {
+		if err != nil {
+			s.tell(err)
+			continue
+		}
+		once(f.Entry, f)
+		if d.Machine() == elf.EM_PPC64 {
+			once(f.Entry+8, f) // a local entry
+		}
 	}
-	return nil
+}
+
+// function is what is told of the listed one that begins at an address.
+func (s *describer) function(a elfsym.Addr) (told, bool) {
+	if s.functions == nil {
+		s.functions = map[elfsym.Addr]told{}
+		if s.data() == nil {
+			return told{}, false
+		}
+		want := map[elfsym.Addr]bool{}
+		q := s.q
+		q.Kinds = offset.KindFunc
+		for p, err := range s.t.Probes(context.Background(), q) {
+			if err == nil && p.Symbol.Type != elf.STT_GNU_IFUNC {
+				want[p.Symbol.Addr] = true
+			}
+		}
+		s.each(want, func(a elfsym.Addr, f *dwarfinfo.Func) { s.functions[a] = s.form(f) })
+	}
+	one, ok := s.functions[a]
+	return one, ok
 }
 
 // beginsAt reports whether an address is a function's entry; on 64-bit PowerPC
@@ -182,13 +221,11 @@ func placeText(l *dwarfinfo.Location) string {
 	return l.Text
 }
 
-// writeSignature adds what DWARF and the ABI tell of a function to its record.
-// staticFile is the source file that its symbol tells.
-func writeSignature(j *jsonLine, f *dwarfinfo.Func, staticFile string) {
-	if f == nil {
-		j.strNonEmpty("file", staticFile)
-		return
-	}
+// signatureJSON is what DWARF and the ABI tell of a function, as keys of its record.
+func signatureJSON(f *dwarfinfo.Func) told {
+	var out told
+	var j jsonLine
+	j.reset()
 	sig, err := f.Signature()
 	if err == nil || len(sig.Params) > 0 {
 		j.open("params", '[')
@@ -196,13 +233,13 @@ func writeSignature(j *jsonLine, f *dwarfinfo.Func, staticFile string) {
 			p := &sig.Params[i]
 			j.element()
 			j.strNonEmpty("name", p.Name)
-			writeTyped(j, p.Type, "entry", &p.Entry)
+			writeTyped(&j, p.Type, "entry", &p.Entry)
 			j.close('}')
 		}
 		j.close(']')
 		if len(sig.Results) == 1 {
 			j.open("returns", '{')
-			writeTyped(j, sig.Results[0].Type, "entry", &sig.Results[0].Exit)
+			writeTyped(&j, sig.Results[0].Type, "entry", &sig.Results[0].Exit)
 			j.close('}')
 		} else if len(sig.Results) > 1 { // Go
 			j.open("returns", '{')
@@ -210,7 +247,7 @@ func writeSignature(j *jsonLine, f *dwarfinfo.Func, staticFile string) {
 			for i := range sig.Results {
 				j.element()
 				j.strNonEmpty("name", sig.Results[i].Name)
-				writeTyped(j, sig.Results[i].Type, "entry", &sig.Results[i].Exit)
+				writeTyped(&j, sig.Results[i].Type, "entry", &sig.Results[i].Exit)
 				j.close('}')
 			}
 			j.close(']')
@@ -220,15 +257,25 @@ func writeSignature(j *jsonLine, f *dwarfinfo.Func, staticFile string) {
 			j.bool("variadic", true)
 		}
 	}
-	file, err := f.DeclFile()
-	if err != nil || file == "" {
-		file = staticFile
+	out.text = bytes.Clone(j.b[1:])
+	if file, err := f.DeclFile(); err == nil {
+		out.file = file
 	}
-	j.strNonEmpty("file", file)
+	j.reset()
 	if f.Line != 0 {
 		j.int("line", int64(f.Line))
 	}
 	j.strNonEmpty("language", f.Unit().Language().String())
+	out.rest = j.b[1:]
+	return out
+}
+
+// writeSignature adds them to the record. staticFile is the source file that the
+// function's symbol tells.
+func writeSignature(j *jsonLine, one told, staticFile string) {
+	j.keys(one.text)
+	j.strNonEmpty("file", cmp.Or(one.file, staticFile))
+	j.keys(one.rest)
 }
 
 // writeTyped writes a type, its size and where a value of it is: as a USDT
@@ -298,19 +345,22 @@ func lineOf(t *offset.Target, a elfsym.Addr) (string, int) {
 	return file, line
 }
 
-// verboseFunction writes a function's signature below its line, and its
-// parameters with where they are.
-func (s *describer) verboseFunction(a elfsym.Addr) {
-	f := s.function(a)
-	if f == nil {
-		return
-	}
+// signatureText is a function's signature and its parameters with where they are,
+// as lines for below its name.
+func signatureText(f *dwarfinfo.Func) told {
 	head, rows := signatureLines(f)
 	if head == "" {
-		return
+		return told{}
 	}
-	fmt.Fprintf(s.a.out, "    %s\n", clean(head))
+	b := fmt.Appendf(nil, "    %s\n", clean(head))
 	for _, r := range rows {
-		fmt.Fprintf(s.a.out, "        %s   %s\n", clean(r[0]), clean(r[1]))
+		b = fmt.Appendf(b, "        %s   %s\n", clean(r[0]), clean(r[1]))
 	}
+	return told{text: b}
+}
+
+// verboseFunction writes them.
+func (s *describer) verboseFunction(a elfsym.Addr) {
+	one, _ := s.function(a)
+	s.a.out.Write(one.text)
 }

@@ -41,7 +41,7 @@ func newTablePrinter(a *app, t *offset.Target, o *options, q offset.Query) *tabl
 			return "\x1b[" + code + "m" + s + "\x1b[0m"
 		}
 	}
-	return &tablePrinter{a: a, t: t, sigs: newDescriber(a, t), o: o, q: q, bold: paint("1"), faint: paint("2")}
+	return &tablePrinter{a: a, t: t, sigs: newFunctionDescriber(a, t, q, signatureText), o: o, q: q, bold: paint("1"), faint: paint("2")}
 }
 
 func (p *tablePrinter) flush() {} // all columns line up
