@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/probels/probels/internal/archive"
+	"github.com/probels/probels/internal/inroot"
 	"github.com/probels/probels/offset"
 	"github.com/probels/probels/usdt"
 )
@@ -56,7 +57,7 @@ func (a *app) readTree(arg string, o *options) (*tree, error) {
 			return nil
 		}
 		within := path[len(dir):]
-		f, err := os.Open(path)
+		f, _, err := inroot.OpenHost(path) // it may be a FIFO by now
 		if err != nil {
 			a.fail(plainError(err))
 			return nil

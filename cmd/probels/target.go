@@ -144,12 +144,7 @@ func looksLikeLibrary(name string) bool {
 
 // firstBytes are those of a regular file: opening a FIFO would wait for a writer.
 func firstBytes(path string, n int) []byte {
-	root, err := inroot.Open("")
-	if err != nil {
-		return nil
-	}
-	defer root.Close()
-	f, _, err := root.OpenFile(path)
+	f, _, err := inroot.OpenHost(path)
 	if err != nil {
 		return nil
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/probels/probels/internal/archive"
 	"github.com/probels/probels/internal/testbin"
 )
 
@@ -33,6 +35,19 @@ func TestNoRegularFile(t *testing.T) {
 	}
 	defer l.Close()
 	elf := testbin.Path(t, "amd64/probe-pie")
+	opened := make(chan error, 1)
+	go func() {
+		_, err := archive.Open(t.Context(), fifo, archive.Limits{})
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		if !errors.Is(err, archive.ErrNotArchive) {
+			t.Errorf("a FIFO as an archive: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("a FIFO as an archive: it waits")
+	}
 	for _, target := range []string{fifo, link, loop, sock, "/dev/zero", "/dev/full", dir} {
 		for _, args := range [][]string{
 			{"list", target}, {"show", target, "main"}, {"resolve", target, "main"}, {"why", target}, {"why", target, "main"}, {"check", target, "main"},

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/inroot"
 )
 
@@ -41,10 +42,7 @@ func Is(name string) bool {
 		_, err := os.Stat(filepath.Join(name, "oci-layout"))
 		return err == nil
 	}
-	if !info.Mode().IsRegular() {
-		return false
-	}
-	f, err := os.Open(name)
+	f, _, err := inroot.OpenHost(name)
 	if err != nil {
 		return false
 	}
@@ -130,14 +128,14 @@ func (a *Archive) open(ctx context.Context, name string) error {
 		a.images, err = ociImages(ctx, dirBlobs{root, map[string]fs.FileInfo{}})
 		return err
 	}
-	f, err := os.Open(name)
-	if err != nil {
+	f, info, err := inroot.OpenHost(name)
+	switch {
+	case errors.Is(err, elfsym.ErrNotRegular):
+		return errors.Join(err, ErrNotArchive)
+	case err != nil:
 		return err
 	}
 	a.closers = append(a.closers, f)
-	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return errors.Join(err, ErrNotArchive)
-	}
 	a.unchanged = func() error {
 		now, err := f.Stat()
 		if err == nil && !sameStamp(info, now) {

@@ -99,6 +99,16 @@ func (r *Root) openFile(name string) (*os.File, fs.FileInfo, error) {
 	return r.openRegular(name)
 }
 
+// OpenHost is what OpenFile is for the host's own root; a relative path counts
+// from the working directory.
+func OpenHost(name string) (*os.File, fs.FileInfo, error) {
+	f, info, err := openHost(name)
+	if err != nil {
+		return nil, nil, pathError("open", name, err)
+	}
+	return f, info, nil
+}
+
 // openHost is the system's own lookup. Stat first, because opening a device
 // can have effects; the file is looked at again because it may be another one
 // by then.
