@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"debug/elf"
 	"fmt"
 	"io"
 	"math/big"
@@ -49,6 +50,54 @@ func TestBashreadline(t *testing.T) {
 	long := strings.Repeat("x", 2000)
 	runBash(t, bash, "echo typed", ": "+long)
 	inOrder(t, tr.end(t), " echo typed\n", " : "+long+"\n")
+}
+
+// A bash in which no function has a name any more: readline is found by its like in
+// another build, Debian's 5.2.37-2+b10 (gcc 14), of which the fingerprints are.
+func TestBashreadlineStripped(t *testing.T) {
+	bash := copyOf(t, "/bin/bash")
+	eraseNames(t, bash)
+	if out, text, err := output(t, "resolve", bash, "readline"); err == nil {
+		t.Fatalf("readline still has a name: %s%s", out, text)
+	}
+	tr := trace(t, "bashreadline", "-reference", "testdata/readline.twins", bash)
+	runBash(t, bash, "echo typed without a name")
+	inOrder(t, tr.end(t), " echo typed without a name\n")
+}
+
+// eraseNames takes the names of all functions that a file defines out of its
+// .dynsym, and the table that they are found by is of no use then. Programs run
+// without them: only others would ask for them.
+func eraseNames(t *testing.T, path string) {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if f.Section(".symtab") != nil || f.Machine != elf.EM_X86_64 {
+		skip.Nowf(t, "needs a stripped %s of x86-64", path)
+	}
+	s := f.Section(".dynsym")
+	b, err := s.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e := b; len(e) >= 24; e = e[24:] {
+		if elf.ST_TYPE(e[4]) == elf.STT_FUNC && f.ByteOrder.Uint16(e[6:]) != 0 {
+			copy(e, []byte{0, 0, 0, 0}) // st_name
+		}
+	}
+	w, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.WriteAt(b, int64(s.Offset)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // runBash types lines to a bash and waits for its end.

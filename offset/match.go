@@ -59,7 +59,7 @@ func NewReference(ctx context.Context, targets ...*Target) (*Reference, []error,
 	r := &Reference{}
 	var problems []error
 	for _, t := range targets {
-		set, errs, err := t.functionSet(ctx, true)
+		set, errs, err := t.functionSet(ctx, true, MatchLimits{})
 		problems = append(problems, errs...)
 		if err != nil {
 			return nil, problems, err
@@ -168,30 +168,44 @@ func Match(ctx context.Context, ref *Reference, t *Target, o *MatchOptions) ([]T
 	if opts.Candidates == 0 {
 		opts.Candidates = 3
 	}
-	set, problems, err := t.functionSetWithin(ctx, !opts.Unnamed, opts.Limits)
+	m, problems, err := newMatching(ctx, ref, t, opts)
 	if err != nil {
 		return nil, problems, err
 	}
-	m := &matching{ctx: ctx, t: t, opts: opts, want: newMatcher(opts.Names), named: map[string][]Twin{}}
+	if err := t.f.CheckUnchanged(); err != nil {
+		return nil, problems, err
+	}
+	return m.named(opts.Names), problems, nil
+}
+
+// newMatching matches a target with every build of a reference that is of its
+// machine.
+func newMatching(ctx context.Context, ref *Reference, t *Target, o MatchOptions) (*matching, []error, error) {
+	if o.Candidates == 0 {
+		o.Candidates = 3
+	}
+	set, problems, err := t.functionSet(ctx, !o.Unnamed, o.Limits)
+	if err != nil {
+		return nil, problems, err
+	}
+	m := &matching{t: t, opts: o, target: set}
 	var wrong error
-	tried := 0
 	for _, r := range ref.sets {
 		if r.Machine != set.Machine || r.Class != set.Class {
 			wrong = fmt.Errorf("%s is for %s, and %s for %s", r.Path, machineName(r.Machine), t.path, machineName(set.Machine))
 			continue
 		}
-		tried++
-		if err := m.add(r, set); err != nil {
+		found, err := twin.Pair(ctx, r, set, twin.Options{Names: !o.Unnamed})
+		if err != nil {
 			return nil, problems, err
 		}
+		m.builds = append(m.builds, found)
+		m.refs = append(m.refs, r)
 	}
-	if tried == 0 {
+	if len(m.refs) == 0 {
 		return nil, problems, cmp.Or(wrong, errors.New("an empty reference"))
 	}
-	if err := t.f.CheckUnchanged(); err != nil {
-		return nil, problems, err
-	}
-	return m.results(), problems, nil
+	return m, problems, nil
 }
 
 func machineName(m elf.Machine) string {
@@ -199,11 +213,7 @@ func machineName(m elf.Machine) string {
 }
 
 // functionSet takes the target's functions apart.
-func (t *Target) functionSet(ctx context.Context, named bool) (*twin.Set, []error, error) {
-	return t.functionSetWithin(ctx, named, MatchLimits{})
-}
-
-func (t *Target) functionSetWithin(ctx context.Context, named bool, l MatchLimits) (*twin.Set, []error, error) {
+func (t *Target) functionSet(ctx context.Context, named bool, l MatchLimits) (*twin.Set, []error, error) {
 	names := iter.Seq2[elfsym.Symbol, error](func(func(elfsym.Symbol, error) bool) {})
 	if named {
 		names = t.functionNames(ctx)
@@ -233,68 +243,81 @@ func (t *Target) functionNames(ctx context.Context) iter.Seq2[elfsym.Symbol, err
 	}
 }
 
-// matching gathers what the sets of a reference say of one target.
+// matching is what the builds of a reference have in common with one target.
 type matching struct {
-	ctx   context.Context
-	t     *Target
-	opts  MatchOptions
-	want  *matcher
-	named map[string][]Twin // by name, in the order of the reference's addresses
-	order []string
+	t      *Target
+	opts   MatchOptions
+	target *twin.Set
+	refs   []*twin.Set
+	builds []*twin.Matching // parallel
 }
 
-func (m *matching) add(ref, target *twin.Set) error {
-	found, err := twin.Pair(m.ctx, ref, target, twin.Options{Names: !m.opts.Unnamed})
-	if err != nil {
-		return err
+// gathered are twins by name, in the order of the reference's addresses.
+type gathered struct {
+	byName map[string][]Twin
+	order  []string
+}
+
+// named is what was found for names, or patterns of them; for all of the
+// reference's if there are none.
+func (m *matching) named(names []string) []Twin {
+	g := gathered{byName: map[string][]Twin{}}
+	want := newMatcher(names)
+	for i := range m.refs {
+		m.gather(&g, i, want)
 	}
+	return g.results(names)
+}
+
+// gather adds what one build of the reference says.
+func (m *matching) gather(g *gathered, no int, want *matcher) {
+	ref := m.refs[no]
 	build := &Build{Path: ref.Path, BuildID: ref.BuildID, Functions: len(ref.Funcs)}
 	mine := map[string][]Twin{}
 	for i := range ref.Funcs {
 		f := &ref.Funcs[i]
-		names := m.wanted(f.Names)
+		names := wanted(f.Names, want)
 		if len(names) == 0 {
 			continue
 		}
-		r := found.Of(i, m.opts.Candidates)
+		r := m.builds[no].Of(i, m.opts.Candidates)
 		for _, name := range names {
-			tw := m.twin(name, f, target, &r)
+			tw := m.twin(name, f, &r)
 			tw.Build = build
-			if _, has := m.named[name]; !has && len(mine[name]) == 0 {
-				m.order = append(m.order, name)
+			if _, has := g.byName[name]; !has && len(mine[name]) == 0 {
+				g.order = append(g.order, name)
 			}
 			mine[name] = append(mine[name], tw)
 		}
 	}
 	for name, all := range mine {
-		m.named[name] = unite(m.named[name], all)
+		g.byName[name] = unite(g.byName[name], all)
 	}
-	return nil
 }
 
 // wanted are the names by which a function was asked for; the first, if all are.
-func (m *matching) wanted(names []string) []string {
-	if m.want == nil {
+func wanted(names []string, want *matcher) []string {
+	if want == nil {
 		return names[:min(1, len(names))]
 	}
 	var out []string
 	for _, n := range names {
-		if m.want.symbol(n) {
+		if want.symbol(n) {
 			out = append(out, n)
 		}
 	}
 	return out
 }
 
-func (m *matching) twin(name string, f *twin.Func, target *twin.Set, r *twin.Match) Twin {
+func (m *matching) twin(name string, f *twin.Func, r *twin.Match) Twin {
 	tw := Twin{Name: name, Confidence: Confidence(r.Confidence)}
 	tw.Aliases = slices.DeleteFunc(slices.Clone(f.Names), func(n string) bool { return n == name })
 	if tw.Confidence >= Likely {
 		tw.Score, tw.Evidence = r.Best.Score, r.Best.Evidence.Strings()
-		tw.Location, tw.Err = m.location(name, &target.Funcs[r.Best.Target], tw.Confidence)
+		tw.Location, tw.Err = m.location(name, &m.target.Funcs[r.Best.Target], tw.Confidence)
 	}
 	for _, c := range r.Others {
-		if l, err := m.location(name, &target.Funcs[c.Target], Possible); err == nil {
+		if l, err := m.location(name, &m.target.Funcs[c.Target], Possible); err == nil {
 			tw.Others = append(tw.Others, TwinCandidate{l, c.Score, c.Evidence.Strings()})
 		}
 	}
@@ -302,7 +325,7 @@ func (m *matching) twin(name string, f *twin.Func, target *twin.Set, r *twin.Mat
 }
 
 // unite takes, of what two builds of the reference say of a name, what is more
-// certain. If both are certain and disagree, neither is.
+// certain. If both are as certain and disagree, neither is believed.
 func unite(old, new []Twin) []Twin {
 	if len(old) != len(new) {
 		if len(old) == 0 || slices.MaxFunc(new, byConfidence).Confidence > slices.MaxFunc(old, byConfidence).Confidence {
@@ -335,25 +358,25 @@ func (m *matching) location(name string, f *twin.Func, c Confidence) (Location, 
 
 // results are what was found in the order in which it was asked for, with what
 // the reference does not have.
-func (m *matching) results() []Twin {
+func (g *gathered) results(names []string) []Twin {
 	var out []Twin
-	if len(m.opts.Names) == 0 {
-		for _, name := range m.order {
-			out = append(out, m.named[name]...)
+	if len(names) == 0 {
+		for _, name := range g.order {
+			out = append(out, g.byName[name]...)
 		}
 		return out
 	}
 	told := map[string]bool{}
-	for _, text := range m.opts.Names {
+	for _, text := range names {
 		one, any := newMatcher([]string{text}), false
-		for _, name := range m.order {
+		for _, name := range g.order {
 			if !one.symbol(name) {
 				continue
 			}
 			any = true
 			if !told[name] {
 				told[name] = true
-				out = append(out, m.named[name]...)
+				out = append(out, g.byName[name]...)
 			}
 		}
 		if !any {

@@ -177,6 +177,9 @@ func (r *resolution) explainName(e *NotFoundError) {
 			break
 		}
 	}
+	if note := r.twinNotes[e.Spec.text]; note != "" && e.Note == "" {
+		e.Note = note
+	}
 	if note := r.lineNotes[e.Spec.text]; note != "" && e.Note == "" {
 		e.Note = note
 	}

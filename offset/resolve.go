@@ -60,6 +60,7 @@ func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
 	r.sourceNames()
 	r.patterns()
 	r.lines()
+	r.matched()
 	r.describeAddresses()
 	r.explain()
 	if err := cmp.Or(ctx.Err(), t.f.CheckUnchanged()); err != nil {
@@ -86,11 +87,14 @@ type resolution struct {
 	sitesRead bool
 	functions *elfsym.Table // all of them: read only if a name is not found as it is
 	notFuncs  map[string][]elfsym.Symbol
+
+	matching  *matching         // with the reference, if one was given; made when first needed
+	twinNotes map[string]string // by spec: what the reference says of one that was not found
 	lineNotes map[string]string // by spec: why a line has no place
 }
 
 func newResolution(ctx context.Context, t *Target) *resolution {
-	return &resolution{t: t, ctx: ctx, notFuncs: map[string][]elfsym.Symbol{}}
+	return &resolution{t: t, ctx: ctx, notFuncs: map[string][]elfsym.Symbol{}, twinNotes: map[string]string{}}
 }
 
 // ask makes new results, for some of the specs.

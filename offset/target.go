@@ -46,6 +46,15 @@ type Options struct {
 	// it may not. A Fetcher is the only thing that makes this package use a
 	// network.
 	Debug *debuglink.Options
+
+	// Reference has functions of another build, by which names that this one has
+	// not, nor its debug file, are looked for (Match). Only Resolve of one file asks
+	// it, and only for such names. nil means that nothing is matched.
+	Reference *Reference
+
+	// Least is the confidence that a match must have to be an answer; 0 means
+	// Certain. What is less is told in the NotFoundError.
+	Least Confidence
 }
 
 // A Target is a file that is searched for places to probe. What it reads lazily

@@ -30,7 +30,7 @@ type checking struct {
 }
 
 func runCheck(a *app, args []string) error {
-	flags, o := newFlags("check", "")
+	flags, o := newFlags("check", "r")
 	c := checking{a: a, o: o}
 	c.flags(flags)
 	args, err := parse(flags, o, args)

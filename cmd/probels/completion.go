@@ -111,7 +111,7 @@ func takesValue(words []string, i int) bool {
 		return false
 	}
 	switch strings.TrimLeft(words[i-1], "-") {
-	case "m", "match", "k", "kind", "color", "debug", "p", "in":
+	case "m", "match", "k", "kind", "color", "debug", "p", "in", "reference", "confidence", "save":
 		return strings.HasPrefix(words[i-1], "-")
 	}
 	return false

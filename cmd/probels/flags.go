@@ -27,6 +27,8 @@ type options struct {
 	format                     paste.Format
 	pids                       []int
 	in                         string
+	reference                  string
+	least                      offset.Confidence
 }
 
 // usageError is a wrong use of the command line.
@@ -62,6 +64,9 @@ func newFlags(name, letters string) (*flag.FlagSet, *options) {
 			o.format, err = paste.ParseFormat(s)
 			return err
 		})
+	}
+	if strings.Contains(letters, "r") {
+		referenceFlags(fs, o)
 	}
 	if strings.Contains(letters, "m") {
 		add := func(s string) error {
@@ -165,11 +170,18 @@ func (o *options) colored(tty *os.File) bool {
 
 // target is how the flags want a file opened.
 func (a *app) target(o *options) (*offset.Options, error) {
-	if o.debug == "off" {
-		return &offset.Options{OwnTables: true}, nil
+	out := &offset.Options{OwnTables: o.debug == "off"}
+	var err error
+	if !out.OwnTables {
+		if out.Debug, err = a.search(o); err != nil {
+			return out, err
+		}
 	}
-	search, err := a.search(o)
-	return &offset.Options{Debug: search}, err
+	if o.reference != "" {
+		out.Least = o.least
+		out.Reference, err = a.referenceFor(o)
+	}
+	return out, err
 }
 
 // search is how the flags want debug files searched.

@@ -40,10 +40,12 @@ func runHelp(a *app, args []string) error {
 	case "scan":
 		letters = "m"
 	case "resolve", "show":
-		letters = "pf"
+		letters = "pfr"
+	case "check":
+		letters = "r"
 	case "why":
 		letters = "p"
-	case "debuginfo", "check", "diff", "type", "match":
+	case "debuginfo", "diff", "type", "match":
 	default:
 		return nil
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/probels/probels/offset"
@@ -14,15 +16,32 @@ import (
 type matchFlags struct {
 	least   offset.Confidence
 	unnamed bool
+	save    string
+	only    []string
 }
 
 func (m *matchFlags) define(fs *flag.FlagSet) {
 	m.least = offset.Likely
-	fs.Func("confidence", "leave out what is less than `certain|likely|possible`; likely by default", func(s string) (err error) {
-		m.least, err = offset.ParseConfidence(s)
+	confidenceFlag(fs, &m.least, "leave out what is less than `certain|likely|possible`; likely by default")
+	fs.BoolVar(&m.unnamed, "unnamed", false, "leave out of account the names that the target has")
+	fs.StringVar(&m.save, "save", "", "write the references, which are all arguments, as fingerprints into `FILE`")
+	fs.Func("m", "with --save: only functions that match `GLOB`; may be repeated", func(s string) error {
+		m.only = append(m.only, s)
+		return nil
+	})
+}
+
+func confidenceFlag(fs *flag.FlagSet, c *offset.Confidence, text string) {
+	fs.Func("confidence", text, func(s string) (err error) {
+		*c, err = offset.ParseConfidence(s)
 		return err
 	})
-	fs.BoolVar(&m.unnamed, "unnamed", false, "leave out of account the names that the target has")
+}
+
+// referenceFlags are for commands that look names up.
+func referenceFlags(fs *flag.FlagSet, o *options) {
+	fs.StringVar(&o.reference, "reference", "", "look for functions that nothing names by those of `FILE`, another build or fingerprints of some (see match)")
+	confidenceFlag(fs, &o.least, "with --reference: take what is `certain|likely`; certain by default")
 }
 
 const matchHelp = `Finds the functions of a file that has no names by those of another build or version
@@ -37,6 +56,13 @@ others, and not proved. possible: none was chosen, the candidates follow. absent
 target is like it; it was left out, compiled into its callers, or changed too much. NAME may be a
 pattern; without one, all functions of the reference are looked for.
 
+--save FILE writes what is needed of the references, of as many builds as are named, into a file
+that stands for them: a tracer can ship it in place of offsets.
+
+  probels match --save ssl.twins -m SSL_read -m SSL_write libssl.so.3
+  probels match ssl.twins /opt/app/server
+  probels resolve --reference ssl.twins /opt/app/server SSL_read
+
 Exit status: 0 every NAME was found with the confidence asked for, 1 one was not, 2 wrong use or
 an unreadable file.
 `
@@ -49,6 +75,10 @@ func runMatch(a *app, args []string) error {
 	switch {
 	case err != nil:
 		return helpOr(a, "match", err)
+	case m.save != "":
+		return a.saveReference(args, &m, o)
+	case len(m.only) > 0:
+		return usagef("-m goes with --save; name functions behind the target: probels match REFERENCE TARGET NAME…")
 	case len(args) < 2:
 		return usagef("match takes a reference and a target: probels match REFERENCE TARGET [NAME…]")
 	}
@@ -80,20 +110,58 @@ func runMatch(a *app, args []string) error {
 	return nil
 }
 
+// referenceFor is what the flags name as a reference.
+func (a *app) referenceFor(o *options) (*offset.Reference, error) {
+	plain := *o
+	plain.reference = ""
+	return a.reference(context.Background(), o.reference, &plain)
+}
+
 // reference opens what the functions of a target are looked for by.
 func (a *app) reference(ctx context.Context, name string, o *options) (*offset.Reference, error) {
-	t, err := a.openTarget(name, o)
+	path, err := a.findTarget(name, o)
 	if err != nil {
 		return nil, err
 	}
-	defer t.Close()
-	ref, problems, err := offset.NewReference(ctx, t)
-	l := listing{a: a, t: t}
-	for _, p := range problems {
-		l.problem(p)
+	how, err := a.target(o)
+	if err != nil {
+		return nil, err
 	}
-	l.moreProblems()
-	return ref, err
+	ref, problems, err := offset.OpenReference(ctx, path, how)
+	for _, p := range problems {
+		a.fail(fmt.Errorf("%s: %w", path, p))
+	}
+	if err != nil {
+		return nil, plainError(err)
+	}
+	return ref, nil
+}
+
+// saveReference writes fingerprints of the references.
+func (a *app) saveReference(args []string, m *matchFlags, o *options) error {
+	if len(args) == 0 {
+		return usagef("no reference to save; try: probels match --save bash.twins -m readline /usr/bin/bash")
+	}
+	var all []*offset.Reference
+	for _, arg := range args {
+		ref, err := a.reference(context.Background(), arg, o)
+		if err != nil {
+			return err
+		}
+		all = append(all, ref)
+	}
+	var b bytes.Buffer
+	n, err := offset.Join(all...).Save(&b, m.only...)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(m.save, b.Bytes(), 0o644); err != nil {
+		return plainError(err)
+	}
+	if !o.quiet {
+		a.note("%s: %s of %s, %s bytes", m.save, plural(n, "function"), plural(len(args), "build"), thousands(b.Len()))
+	}
+	return nil
 }
 
 type matchPrinter struct {

@@ -17,7 +17,7 @@ type question struct {
 }
 
 func runResolve(a *app, args []string) error {
-	flags, o := newFlags("resolve", "pf")
+	flags, o := newFlags("resolve", "pfr")
 	args, err := parse(flags, o, args)
 	if err != nil {
 		return helpOr(a, "resolve", err)
@@ -175,6 +175,9 @@ func locationLine(l *offset.Location) string {
 	if s := l.Sources.String(); s != "" {
 		c = append(c, s)
 	}
+	if l.Confidence != offset.NotMatched {
+		c = append(c, l.Confidence.String())
+	}
 	if l.Type == elf.STT_GNU_IFUNC {
 		c = append(c, "ifunc: this is its resolver, which runs once")
 	}
@@ -225,6 +228,7 @@ func locationJSON(t *offset.Target, spec offset.Spec, l *offset.Location) []byte
 		}
 		j.strs("sources", l.Sources.Strings())
 	}
+	j.strNonEmpty("confidence", l.Confidence.String())
 	file, line := l.File, l.Line
 	if l.Object != nil {
 		t = l.Object.Target

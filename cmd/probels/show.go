@@ -19,7 +19,7 @@ import (
 // runShow prints everything that is known about a function or probe: a block for
 // each place. Of a name that is absent it prints what why prints.
 func runShow(a *app, args []string) error {
-	flags, o := newFlags("show", "pf")
+	flags, o := newFlags("show", "pfr")
 	args, err := parse(flags, o, args)
 	if err != nil {
 		return helpOr(a, "show", err)

@@ -1,12 +1,16 @@
 // Command bashreadline prints the lines that people type to bash, all of them: it
 // reads what the function readline returns.
 //
-//	bashreadline [-p PID] [/bin/bash]
+//	bashreadline [-p PID] [-reference FILE] [/bin/bash]
+//
+// A bash that was stripped of all names is traced with the help of a reference:
+// another build that has names, or fingerprints of its readline.
 package main
 
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 
@@ -19,8 +23,17 @@ func main() { cli.Main(run) }
 
 func run(ctx context.Context) error {
 	pid := flag.Int("p", 0, "only the process `PID`")
+	reference := flag.String("reference", "", "find readline by that of `FILE`, if nothing names it")
 	flag.Parse()
-	t, err := offset.Open(cmp.Or(flag.Arg(0), "/bin/bash"), nil)
+	var options offset.Options
+	if *reference != "" {
+		ref, problems, err := offset.OpenReference(ctx, *reference, nil)
+		if err := errors.Join(append(problems, err)...); err != nil {
+			return err
+		}
+		options.Reference = ref
+	}
+	t, err := offset.Open(cmp.Or(flag.Arg(0), "/bin/bash"), &options)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ type rawRef struct {
 	addr       uint64
 	width      uint8
 	load, call bool
+	cond, jump bool
 }
 
 // scanner takes functions apart, one after the other. Its slices are used again.
@@ -225,7 +226,8 @@ func (s *scanner) hash(f *Func, addr, end uint64) {
 	}
 	f.Insns, f.Blocks, f.Edges = uint32(n), uint32(len(s.blocks)), uint32(edges)
 	f.Code, f.Shape = uint64(codeHash), uint64(shape)
-	f.Feats = slices.Concat(smallest(s.feats, maxBlockFeats), smallest(runs, maxRunFeats), smallest(numbers, maxNumberFeats))
+	f.Feats = slices.Concat(smallest(s.feats, maxBlockFeats), smallest(runs, maxRunFeats))
+	f.Numbers = slices.Clone(smallest(numbers, maxNumberFeats))
 	slices.Sort(f.Feats)
 	f.Feats = slices.Compact(f.Feats)
 }
@@ -243,7 +245,7 @@ func (s *scanner) refer(i *step, b *blockInfo, codeHash *digest, addr, end uint6
 		}
 		fallthrough
 	case insn.Call:
-		s.ref(rawRef{addr: i.target, call: true})
+		s.ref(rawRef{addr: i.target, call: true, jump: i.kind != insn.Call, cond: i.kind == insn.CondJump})
 		return
 	}
 	if i.refs {

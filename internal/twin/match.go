@@ -3,6 +3,7 @@ package twin
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Options say how to match.
@@ -38,17 +39,24 @@ func Pair(ctx context.Context, ref, target *Set, o Options) (*Matching, error) {
 	p.index()
 	m := &Matching{p: p, toB: p.newFinder(p.b), toA: p.newFinder(p.a)}
 	p.anchors()
-	for least := Certain; ; least = Likely {
+	for _, p.least = range []Confidence{Certain, Likely} {
+		if p.least == Likely { // what is certain leads on again, to what is only likely
+			for a := range p.a.other {
+				if p.a.other[a] >= 0 {
+					p.queue = append(p.queue, int32(a))
+				}
+			}
+		}
 		for range maxRounds {
 			p.spread()
 			p.tables()
-			more := p.settle(least)
+			more := p.settle()
 			if !more {
 				p.order()
-				more = p.settle(least)
+				more = p.settle()
 			}
 			if !more {
-				more = p.fuzzy(m.toB, m.toA, least)
+				more = p.fuzzy(m.toB, m.toA)
 			}
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -57,10 +65,10 @@ func Pair(ctx context.Context, ref, target *Set, o Options) (*Matching, error) {
 				break
 			}
 		}
-		if least == Likely {
-			break
-		}
 	}
+	p.confirm()
+	p.fragments()
+	p.strangers()
 	return m, nil
 }
 
@@ -86,4 +94,64 @@ func (m *Matching) Of(ref int, n int) Match {
 		}
 	}
 	return out
+}
+
+// fragments takes back that something is certain where compilers choose what a
+// function is: a part that one of them split off ("f.part.0"), a copy for certain
+// arguments ("f.constprop.0"), and the rest of f, are other code in another
+// build, unless they are the very same.
+func (p *pairing) fragments() {
+	split := map[string]bool{}
+	for i := range p.a.set.Funcs {
+		for _, n := range p.a.set.Funcs[i].Names {
+			if base, ok := fragmentOf(n); ok {
+				split[base] = true
+			}
+		}
+	}
+	for i := range p.a.set.Funcs {
+		b := p.a.other[i]
+		if b < 0 || p.a.conf[i] < Certain || p.a.ev[i]&(EvCode|EvShape|EvName) != 0 {
+			continue
+		}
+		for _, n := range p.a.set.Funcs[i].Names {
+			if _, ok := fragmentOf(n); ok || split[n] {
+				p.a.conf[i] = Likely
+			}
+		}
+	}
+}
+
+// related is how many of the functions of the smaller file must be certain for
+// the two to be builds of one program.
+const related = 0.03
+
+// strangers takes back what is certain by what only builds of one program have in
+// common, if the files seem to be none: then what has the same code is left.
+func (p *pairing) strangers() {
+	n := 0
+	for i := range p.a.other {
+		if p.a.other[i] >= 0 && p.a.conf[i] == Certain && p.a.ev[i]&EvName == 0 {
+			n++
+		}
+	}
+	if p.a.set.Partial || p.b.set.Partial || float64(n) >= related*float64(min(len(p.a.other), len(p.b.other))) {
+		return
+	}
+	for i := range p.a.other {
+		if p.a.conf[i] == Certain && p.a.ev[i]&(EvName|EvCode) == 0 {
+			p.a.conf[i] = Likely
+		}
+	}
+}
+
+// fragmentOf is the name of the function that a compiler made a part or copy of.
+func fragmentOf(name string) (string, bool) {
+	for _, suffix := range []string{".part.", ".constprop.", ".isra."} {
+		if i := strings.Index(name, suffix); i > 0 {
+			base, _, _ := strings.Cut(name, ".")
+			return base, true
+		}
+	}
+	return "", false
 }

@@ -9,10 +9,14 @@ const maxGap = 256
 // them, so what stands between the same two neighbours, as many in both, is
 // mostly the same.
 func (p *pairing) order() {
+	if p.a.set.Partial || p.b.set.Partial {
+		return // what is next to each other there is not in the file
+	}
+	p.orderly = p.kept()
 	last := int32(-1)
 	for a := range p.a.other {
 		b := p.a.other[a]
-		if b < 0 || p.a.conf[a] < Certain {
+		if b < 0 || p.a.conf[a] < p.least {
 			continue
 		}
 		switch {
@@ -28,13 +32,43 @@ func (p *pairing) order() {
 	}
 }
 
+// kept is how many of the functions that stand next to each other in the
+// reference, and were matched by something else than their order, do so in the
+// target.
+func (p *pairing) kept() float64 {
+	kept, of := 0, 0
+	for a := 1; a < len(p.a.other); a++ {
+		x, y := p.a.other[a-1], p.a.other[a]
+		if x < 0 || y < 0 || (p.a.ev[a-1]|p.a.ev[a])&EvOrder != 0 {
+			continue
+		}
+		if of++; y == x+1 {
+			kept++
+		}
+	}
+	if of < 3 {
+		return 1 // too few to say
+	}
+	return float64(kept) / float64(of)
+}
+
 // between compares the functions a0 to a1 with b0 to b1, ends excluded.
 func (p *pairing) between(a0, a1, b0, b1 int32) {
 	n, m := a1-a0, b1-b0
 	if n == 0 || m == 0 || n > maxGap || m > maxGap {
 		return
 	}
-	add := func(q *proposal) { q.order++ }
+	strength := 1
+	if n == m {
+		same := true
+		for i := range n {
+			same = same && (p.a.other[a0+i] == b0+i || p.a.other[a0+i] < 0 && p.b.other[b0+i] < 0 && p.same(a0+i, b0+i))
+		}
+		if same {
+			strength = 2
+		}
+	}
+	add := func(q *proposal) { q.order = max(q.order, strength) }
 	if n == m {
 		for i := range n {
 			if p.a.other[a0+i] < 0 && p.b.other[b0+i] < 0 {

@@ -16,10 +16,13 @@ type pairing struct {
 
 	dataOf  []int32 // a's data → b's, -1
 	dataTo  []int32
-	queue   []int32 // functions of a whose match is new
+	queue   []int32    // functions of a whose match is new
+	least   Confidence // of the pairs that are being made
 	props   map[uint64]*proposal
 	propsOf map[int32][]int32 // candidates proposed for a's function
 	propsTo map[int32][]int32
+
+	orderly float64 // how far the files keep the order of functions, 0 to 1
 
 	work int      // cells of alignments so far
 	lcs  []uint16 // of one, used again
@@ -32,7 +35,9 @@ type side struct {
 	conf    []Confidence
 	ev      []Evidence
 	feats   [][]uint32 // features by number, sorted
-	total   []float32  // their weight
+	means   [][]uint32 // those of them that a compiler does not choose: texts, imports, numbers
+	total   []float32  // the weight of feats
+	meant   []float32  // the weight of means
 	callers [][]int32  // functions that refer to it, each once
 	full    map[uint64][]int32
 	code    map[uint64][]int32
@@ -45,7 +50,7 @@ type proposal struct {
 	exact int // callers with the same code that refer to it at the same place
 	near  int // callers whose references could be aligned
 	table int
-	order int
+	order int // 2 where all between the two neighbours are the same in both files
 	ev    Evidence
 }
 
@@ -63,6 +68,9 @@ func newSide(s *Set) *side {
 			d.full[f.Full] = append(d.full[f.Full], int32(i))
 			d.code[f.Code] = append(d.code[f.Code], int32(i))
 			d.shape[f.Shape] = append(d.shape[f.Shape], int32(i))
+			if s.Partial {
+				d.leftOut(f)
+			}
 		}
 		for _, r := range f.Refs {
 			switch r.Kind {
@@ -82,41 +90,54 @@ func newSide(s *Set) *side {
 	return d
 }
 
+// leftOut notes that a function of a partial set has others like it.
+func (d *side) leftOut(f *Func) {
+	for k, m := range []map[uint64][]int32{d.full, d.code, d.shape} {
+		key := [...]uint64{f.Full, f.Code, f.Shape}[k]
+		if f.Peers[k] > 1 && len(m[key]) < 2 {
+			m[key] = append(m[key], -1)
+		}
+	}
+}
+
 // index gives the features of both sides numbers, and each a weight: the fewer
 // functions have it, the more it says.
 func (p *pairing) index() {
-	all := []uint64{}
-	texts := func(s *side, each func(i int, h uint64)) {
+	sides := []*side{p.a, p.b}
+	size := 0
+	for _, s := range sides {
 		for i := range s.set.Funcs {
 			f := &s.set.Funcs[i]
-			for _, h := range f.Feats {
-				each(i, h)
-			}
-			for _, h := range f.Rows {
-				each(i, feature(featRow, h))
-			}
-			for _, r := range f.Refs {
-				switch r.Kind {
-				case RefString, RefImport, RefValue:
-					each(i, feature(featRef+uint64(r.Kind), r.To))
-				}
-			}
+			size += len(f.Feats) + len(f.Numbers) + len(f.Rows) + len(f.Refs)
 		}
 	}
-	texts(p.a, func(_ int, h uint64) { all = append(all, h) })
-	texts(p.b, func(_ int, h uint64) { all = append(all, h) })
+	all := make([]uint64, 0, size)
+	for _, s := range sides {
+		for i := range s.set.Funcs {
+			all = append(all, s.set.Funcs[i].Feats...)
+			all = meanings(all, &s.set.Funcs[i])
+		}
+	}
 	slices.Sort(all)
 	all = slices.Compact(all)
 	count := make([]uint32, len(all))
-	for _, s := range []*side{p.a, p.b} {
-		s.feats = make([][]uint32, len(s.set.Funcs))
-		texts(s, func(i int, h uint64) {
+	var buf []uint64
+	number := func(hashes []uint64) []uint32 {
+		out := make([]uint32, len(hashes))
+		for i, h := range hashes {
 			n, _ := slices.BinarySearch(all, h)
-			s.feats[i] = append(s.feats[i], uint32(n))
-		})
-		for i := range s.feats {
-			slices.Sort(s.feats[i])
-			s.feats[i] = slices.Compact(s.feats[i])
+			out[i] = uint32(n)
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	for _, s := range sides {
+		s.feats, s.means = make([][]uint32, len(s.set.Funcs)), make([][]uint32, len(s.set.Funcs))
+		for i := range s.set.Funcs {
+			f := &s.set.Funcs[i]
+			buf = meanings(buf[:0], f)
+			s.means[i] = number(buf)
+			s.feats[i] = number(append(buf, f.Feats...))
 			for _, n := range s.feats[i] {
 				count[n]++
 			}
@@ -129,24 +150,38 @@ func (p *pairing) index() {
 		// only says no more than that.
 		p.weight[i] = float32(math.Log2(1 + n/float64(max(c, 2))))
 	}
-	for _, s := range []*side{p.a, p.b} {
-		s.total = make([]float32, len(s.feats))
-		for i, fs := range s.feats {
-			for _, k := range fs {
-				s.total[i] += p.weight[k]
-			}
-		}
+	for _, s := range sides {
+		s.total, s.meant = p.weights(s.feats), p.weights(s.means)
 	}
 }
 
-// similarity is how much of what two functions have is in both, by weight, from 0
-// to 1, and the weight of what is, in bits.
-func (p *pairing) similarity(a, b int32) (score, shared float64) {
-	fa, fb := &p.a.set.Funcs[a], &p.b.set.Funcs[b]
-	if fa.Bad || fb.Bad {
-		return 0, 0
+// meanings appends the features of a function that its source decides.
+func meanings(out []uint64, f *Func) []uint64 {
+	out = append(out, f.Numbers...)
+	for _, h := range f.Rows {
+		out = append(out, feature(featRow, h))
 	}
-	x, y := p.a.feats[a], p.b.feats[b]
+	for _, r := range f.Refs {
+		switch r.Kind {
+		case RefString, RefImport, RefValue:
+			out = append(out, feature(featRef+uint64(r.Kind), r.To))
+		}
+	}
+	return out
+}
+
+func (p *pairing) weights(all [][]uint32) []float32 {
+	out := make([]float32, len(all))
+	for i, fs := range all {
+		for _, k := range fs {
+			out[i] += p.weight[k]
+		}
+	}
+	return out
+}
+
+// common is the weight of what is in both of two sorted lists.
+func (p *pairing) common(x, y []uint32) float32 {
 	var sum float32
 	for i, k := 0, 0; i < len(x) && k < len(y); {
 		switch {
@@ -160,23 +195,70 @@ func (p *pairing) similarity(a, b int32) (score, shared float64) {
 			k++
 		}
 	}
-	union := p.a.total[a] + p.b.total[b] - sum
-	if union <= 0 {
-		if fa.Code == fb.Code {
-			return 1, 0
-		}
+	return sum
+}
+
+// similarity is how much of what two functions have is in both, by weight, from 0
+// to 1, and the weight of what is, in bits.
+func (p *pairing) similarity(a, b int32) (score, shared float64) {
+	fa, fb := &p.a.set.Funcs[a], &p.b.set.Funcs[b]
+	if fa.Bad || fb.Bad {
 		return 0, 0
 	}
-	score = float64(sum / union)
+	sum := p.common(p.a.feats[a], p.b.feats[b])
+	if union := p.a.total[a] + p.b.total[b] - sum; union > 0 {
+		score = float64(sum / union)
+	}
 	switch {
 	case fa.Full == fb.Full:
 		score = 1
 	case fa.Code == fb.Code:
 		score = max(score, 0.95)
 	case fa.Shape == fb.Shape:
-		score = max(score, 0.85)
+		score = max(score, (score+0.85)/2)
 	}
 	return score, float64(sum)
+}
+
+// meaning is the same of what the source decides alone.
+func (p *pairing) meaning(a, b int32) (score, shared float64) {
+	sum := p.common(p.a.means[a], p.b.means[b])
+	if union := p.a.meant[a] + p.b.meant[b] - sum; union > 0 {
+		score = float64(sum / union)
+	}
+	return score, float64(sum)
+}
+
+// denied reports whether two functions that have the same references, one by one,
+// refer to functions or data that are known to be others.
+func (p *pairing) denied(a, b int32) bool {
+	x, y := p.a.set.Funcs[a].Refs, p.b.set.Funcs[b].Refs
+	if len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if x[i].Kind != y[i].Kind {
+			continue
+		}
+		switch x[i].Kind {
+		case RefFunc:
+			if o := p.a.other[x[i].To]; o >= 0 && o != int32(y[i].To) && p.a.conf[x[i].To] == Certain {
+				return true
+			}
+		case RefData:
+			if o := p.dataOf[x[i].To]; o >= 0 && o != int32(y[i].To) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// same reports whether two functions have the same instructions, and refer to
+// nothing that denies it.
+func (p *pairing) same(a, b int32) bool {
+	fa, fb := &p.a.set.Funcs[a], &p.b.set.Funcs[b]
+	return !fa.Bad && !fb.Bad && fa.Code == fb.Code && !p.denied(a, b)
 }
 
 // alike is what two functions have in common by themselves.
@@ -194,18 +276,22 @@ func (p *pairing) alike(a, b int32) Evidence {
 	case fa.Shape == fb.Shape:
 		e |= EvShape
 	}
-	for kind, ev := range map[RefKind]Evidence{RefString: EvStrings, RefImport: EvImports} {
-		if n, of := sharedRefs(fa, fb, kind); n > 0 && 2*n >= of {
-			e |= ev
-		}
+	if mostShared(refsOf(fa, RefString), refsOf(fb, RefString)) {
+		e |= EvStrings
+	}
+	if mostShared(refsOf(fa, RefImport), refsOf(fb, RefImport)) {
+		e |= EvImports
+	}
+	if mostShared(fa.Rows, fb.Rows) {
+		e |= EvRow
 	}
 	return e
 }
 
-// sharedRefs counts the different things of a kind that both refer to, and those
-// that either does.
-func sharedRefs(a, b *Func, kind RefKind) (shared, either int) {
-	x, y := refsOf(a, kind), refsOf(b, kind)
+// mostShared reports whether half of what is in either of two sorted lists, or
+// more, is in both.
+func mostShared(x, y []uint64) bool {
+	shared := 0
 	for i, k := 0, 0; i < len(x) && k < len(y); {
 		switch {
 		case x[i] < y[k]:
@@ -218,7 +304,7 @@ func sharedRefs(a, b *Func, kind RefKind) (shared, either int) {
 			k++
 		}
 	}
-	return shared, len(x) + len(y) - shared
+	return shared > 0 && 2*shared >= len(x)+len(y)-shared
 }
 
 func refsOf(f *Func, kind RefKind) []uint64 {

@@ -4,7 +4,7 @@ import "slices"
 
 // propose notes that something speaks for a pair.
 func (p *pairing) propose(a, b int32, e Evidence, add func(*proposal)) {
-	if p.a.other[a] >= 0 || p.b.other[b] >= 0 {
+	if p.a.other[a] >= 0 || p.b.other[b] >= 0 || p.a.set.Funcs[a].Bad || p.b.set.Funcs[b].Bad {
 		return
 	}
 	key := pairKey(a, b)
@@ -26,7 +26,7 @@ func (p *pairing) spread() {
 		a := p.queue[len(p.queue)-1]
 		p.queue = p.queue[:len(p.queue)-1]
 		b := p.a.other[a]
-		if b < 0 || p.a.conf[a] < Certain {
+		if b < 0 || p.a.conf[a] < p.least {
 			continue
 		}
 		fa, fb := &p.a.set.Funcs[a], &p.b.set.Funcs[b]

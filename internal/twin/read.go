@@ -303,18 +303,46 @@ func (r *reader) finish(p *places) {
 		}
 		f.Full = uint64(full)
 	}
-	r.raw = nil
 	p.numberData(r.set)
+	r.coldParts()
+	r.raw = nil
 	for i := range r.set.Funcs {
 		f := &r.set.Funcs[i]
 		slices.Sort(f.Rows)
 		f.Rows = slices.Compact(f.Rows)
 		f.Names = slices.DeleteFunc(f.Names, func(n string) bool { return strings.HasSuffix(n, ".cold") })
 	}
-	slices.SortFunc(r.set.Tables, func(a, b Entry) int {
-		if a.Data != b.Data {
-			return int(a.Data) - int(b.Data)
+	sortTables(r.set.Tables)
+}
+
+// coldParts finds the ranges that are no functions, though their unwind
+// information does not say it: parts that a compiler moved away from a function
+// without a frame. Functions jump there, some under a condition, and nothing
+// calls them nor has their address.
+func (r *reader) coldParts() {
+	const jumped, conditional, called = 1, 2, 4
+	how := make([]uint8, len(r.set.Funcs))
+	for i := range r.set.Funcs {
+		for k, ref := range r.set.Funcs[i].Refs {
+			if ref.Kind != RefFunc {
+				continue
+			}
+			switch raw := &r.raw[i][k]; {
+			case raw.cond:
+				how[ref.To] |= conditional
+			case raw.jump:
+				how[ref.To] |= jumped
+			default:
+				how[ref.To] |= called
+			}
 		}
-		return int(a.Off) - int(b.Off)
-	})
+	}
+	for _, e := range r.set.Tables {
+		how[e.Func] |= called
+	}
+	for i := range r.set.Funcs {
+		if f := &r.set.Funcs[i]; len(f.Names) == 0 && how[i]&conditional != 0 && how[i]&called == 0 {
+			f.Bad = true
+		}
+	}
 }

@@ -126,16 +126,16 @@ func (p *places) function(addr uint64) (int, bool) {
 func (p *places) called(name string, call bool) Ref {
 	if at, ok := p.own[name]; ok {
 		if i, ok := p.function(at); ok {
-			return Ref{RefFunc, call, uint64(i)}
+			return Ref{RefFunc, call, false, uint64(i)}
 		}
 	}
-	return Ref{RefImport, call, hashText(name)}
+	return Ref{RefImport, call, false, hashText(name)}
 }
 
 // resolve says what a reference refers to.
 func (p *places) resolve(r rawRef) Ref {
 	if i, ok := p.function(r.addr); ok {
-		return Ref{RefFunc, r.call, uint64(i)}
+		return Ref{RefFunc, r.call, r.cond, uint64(i)}
 	}
 	if name, ok := p.stubs[r.addr]; ok {
 		return p.called(name, true)
@@ -147,7 +147,7 @@ func (p *places) resolve(r rawRef) Ref {
 		return p.address(uint64(slot.To), r)
 	}
 	if name, ok := p.vars[r.addr]; ok {
-		return Ref{RefImport, r.call, hashText(name)}
+		return Ref{RefImport, r.call, false, hashText(name)}
 	}
 	return p.address(r.addr, r)
 }
@@ -155,27 +155,27 @@ func (p *places) resolve(r rawRef) Ref {
 // address is what is at an address that nothing names.
 func (p *places) address(addr uint64, r rawRef) Ref {
 	if p.part(addr) {
-		return Ref{RefPart, r.call, 0}
+		return Ref{RefPart, r.call, false, 0}
 	}
 	a := p.mem.at(addr)
 	switch {
 	case a == nil:
-		return Ref{RefOther, r.call, 0}
+		return Ref{RefOther, r.call, false, 0}
 	case !a.data && !r.call:
 		if r.load {
 			var b [16]byte
 			if w := b[:min(r.width, 16)]; len(w) > 0 && !a.code && p.mem.readAll(w, addr) {
-				return Ref{RefValue, false, uint64(seed.bytes(w))}
+				return Ref{RefValue, false, false, uint64(seed.bytes(w))}
 			}
 		} else if text := p.text(addr); text != nil {
-			return Ref{RefString, false, uint64(seed.bytes(text))}
+			return Ref{RefString, false, false, uint64(seed.bytes(text))}
 		}
 	}
 	if a.code {
-		return Ref{RefOther, r.call, 0} // within a function, or what is no function's
+		return Ref{RefOther, r.call, false, 0} // within a function, or what is no function's
 	}
 	p.data[addr] = struct{}{}
-	return Ref{RefData, r.call, addr}
+	return Ref{RefData, r.call, false, addr}
 }
 
 func (p *places) part(addr uint64) bool {

@@ -124,7 +124,7 @@ func callees(f *Func) []int32 {
 
 // fuzzy pairs functions that were changed but still have most in common with each
 // other, and with no other.
-func (p *pairing) fuzzy(toB, toA *finder, least Confidence) bool {
+func (p *pairing) fuzzy(toB, toA *finder) bool {
 	any := false
 	type found struct {
 		best       int32
@@ -159,7 +159,7 @@ func (p *pairing) fuzzy(toB, toA *finder, least Confidence) bool {
 			continue
 		}
 		c := p.judgeFuzzy(a, b, there.score, min(there.gap, back.gap), there.shared)
-		if c >= least {
+		if c = min(c, p.most()); c >= p.least {
 			ev := EvSimilar
 			if agree, _ := p.graph(a, b); agree > 0 {
 				ev |= EvCallee
@@ -170,25 +170,55 @@ func (p *pairing) fuzzy(toB, toA *finder, least Confidence) bool {
 	return any
 }
 
-// score is how alike two functions are, what stands around them included.
+// score is how alike two functions are, what stands around them included: by all
+// that they have or, where a compiler made other code of it, by what the source
+// decides.
 func (p *pairing) score(a, b int32) (score, shared float64) {
 	score, shared = p.similarity(a, b)
+	means, meant := p.meaning(a, b)
 	agree, of := p.graph(a, b)
+	return max(codeScore(score, agree, of), 0.55*means*min(1, meant/40)+0.35*graphScore(agree, of)), shared
+}
+
+func codeScore(like float64, agree, of int) float64 {
+	return 0.75*like + 0.25*graphScore(agree, of)
+}
+
+// graphScore is how well what stands around two functions agrees, from 0 to 1:
+// a few functions that do say less than many.
+func graphScore(agree, of int) float64 {
 	if of == 0 {
-		return 0.75 * score, shared
+		return 0
 	}
-	g := float64(agree) / float64(of)
-	return 0.75*score + 0.25*g*min(1, 0.4+0.2*float64(agree)), shared
+	return float64(agree) / float64(of) * min(1, 0.4+0.2*float64(agree))
 }
 
 func (p *pairing) judgeFuzzy(a, b int32, score, gap, shared float64) Confidence {
 	agree, of := p.graph(a, b)
+	like, _ := p.similarity(a, b)
+	means, meant := p.meaning(a, b)
+	need := 0.5
+	if p.orderly < keptOrder { // another compiler, or the linker's optimiser: functions were put together otherwise
+		need = 0.65
+	}
 	switch {
-	case score >= 0.65 && gap >= 0.25 && shared >= 80:
+	case p.denied(a, b):
+		return None
+	case p.a.set.Partial && p.a.set.Funcs[a].Code != p.b.set.Funcs[b].Code:
+		// What was left out of the reference may be what this is.
+		if score >= 0.35 && gap >= 0.1 && shared >= 40 {
+			return Likely
+		}
+		return None
+	case like >= 0.85 && gap >= 0.25 && shared >= 80:
 		return Certain
-	case score >= 0.5 && gap >= 0.2 && shared >= 60 && agree >= 2 && 3*agree >= 2*of:
+	case codeScore(like, agree, of) >= need && gap >= 0.2 && shared >= 60 && agree >= 2 && 3*agree >= 2*of:
+		return Certain
+	case means >= 0.6 && meant >= 40 && agree >= 3 && 3*agree >= 2*of && gap >= 0.2 && p.callersAgree(a, b):
 		return Certain
 	case score >= 0.35 && gap >= 0.1 && shared >= 40:
+		return Likely
+	case means >= 0.5 && meant >= 24 && gap >= 0.08:
 		return Likely
 	}
 	return None

@@ -51,8 +51,14 @@ type Func struct {
 	// the kinds of instructions and the order of the blocks.
 	Code, Full, Shape uint64
 
+	// Peers is how many functions of the file have this Full, Code and Shape, up
+	// to 255: of a Partial set, in which they are not to be counted.
+	Peers [3]uint8
+
 	Refs  []Ref
-	Feats []uint64 // sorted: hashes of blocks, of runs of instructions, and numbers
+	Feats []uint64 // sorted: hashes of blocks and of runs of instructions
+
+	Numbers []uint64 // sorted: hashes of the numbers in its code that are not small
 
 	// Rows are hashes of the texts that stand beside the function's address in
 	// tables, sorted.
@@ -81,6 +87,7 @@ const (
 type Ref struct {
 	Kind RefKind
 	Call bool // a call or a jump, not the address taken
+	Cond bool // a jump that may not be taken
 	To   uint64
 }
 

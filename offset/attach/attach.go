@@ -23,6 +23,10 @@ type Config struct {
 	// Go code, where it crashes the program as soon as a stack moves.
 	Return, GoReturn bool
 
+	// Uncertain allows locations of functions that were found by their like in
+	// another build, and of which that is not certain (offset.Match).
+	Uncertain bool
+
 	// Cookies has one cookie for each location. Where it is nil the cookie is the
 	// location's index, and a place that several locations name (aliases) is
 	// attached to once, with the index of the first.
@@ -179,6 +183,9 @@ func (a *attacher) file(b batch) ([]link.Link, error) {
 	for i := range b.places {
 		l := &b.places[i].Location
 		err := f.check(l)
+		if err == nil && l.Confidence != offset.NotMatched && l.Confidence < offset.Certain && !a.config.Uncertain {
+			err = fmt.Errorf("%w: %s", ErrUncertain, l.Confidence)
+		}
 		if err == nil && a.config.Return {
 			err = f.checkReturn(l, a.config)
 		}

@@ -22,6 +22,10 @@ var (
 
 	// ErrReturn: a return probe at a place that is no function's entry.
 	ErrReturn = errors.New("a return probe goes on a function's entry")
+
+	// ErrUncertain: the location is where a function is likely to be, by its like in
+	// another build, and not certainly; Config.Uncertain allows it.
+	ErrUncertain = errors.New("not certainly the function that was asked for")
 )
 
 // An Error is a location that could not be attached to. Nothing stays attached

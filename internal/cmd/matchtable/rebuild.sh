@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Fetches and compiles what the table of docs/match.md is measured on, on Debian 12 with its main and
+# security archives and their sources enabled (deb-src), and writes DIR/rows:
+#
+#	internal/cmd/matchtable/rebuild.sh DIR
+#
+# A version that the mirrors no longer have is left out, and told.
+set -uo pipefail
+[ $# = 1 ] || { sed -n '2,8p' "$0"; exit 2; }
+mkdir -p "$1"/{debs,pk,src,built}
+dir=$(cd "$1" && pwd)
+: >"$dir/rows"
+row() { local IFS=$'\t'; echo "$*" >>"$dir/rows"; }
+
+# unpack NAME=VERSION: unpacks a package below pk
+unpack() {
+	local to=$dir/pk/${1//[=:~+]/_}
+	[ -d "$to" ] && return
+	(cd "$dir/debs" && rm -f ./*.deb && apt-get -qq download "$1" 2>/dev/null && dpkg -x ./*.deb "$to") || echo "not to be had: $1" >&2
+}
+# both TITLE PACKAGE OLD NEW FILE [DEBUGPACKAGE]: a row of one file in two versions
+both() {
+	unpack "$2=$3"; unpack "$2=$4"
+	local a=$dir/pk/${2}_${3//[=:~+]/_} b=$dir/pk/${2}_${4//[=:~+]/_} debug=()
+	if [ $# = 6 ]; then
+		unpack "$6=$3"; unpack "$6=$4"
+		debug=("$dir/pk/${6}_${3//[=:~+]/_}/usr/lib/debug" "$dir/pk/${6}_${4//[=:~+]/_}/usr/lib/debug")
+	fi
+	a=$(find "$a" -type f -name "$5" 2>/dev/null | head -n1) b=$(find "$b" -type f -name "$5" 2>/dev/null | head -n1)
+	[ -n "$a" ] && [ -n "$b" ] && row "$1" "$a" "$b" "${debug[@]}"
+}
+# versions PACKAGE: those that apt knows, the oldest first
+versions() { apt-cache madison "$1" | awk '{print $3}' | sort -uV; }
+for p in "bash bash -" "libssl3 libcrypto.so.3 -" "libssl3 libssl.so.3 -" "libc6 libc.so.6 libc6-dbg" "python3.11-minimal python3.11 python3.11-dbg" "libsqlite3-0 libsqlite3.so.0.8.6 -" "zlib1g libz.so.1.* -"; do
+	read -r package file debug <<<"$p"
+	[ "$debug" = - ] && debug=
+	mapfile -t v < <(versions "$package")
+	for ((i = 1; i < ${#v[@]}; i++)); do
+		both "$file ${v[0]} → ${v[i]}" "$package" "${v[0]}" "${v[i]}" "$file" ${debug:+"$debug"}
+	done
+done
+
+cd "$dir/src" || exit 1
+for p in zlib bash; do ls -d $p-*/ >/dev/null 2>&1 || apt-get -qq source "$p" >/dev/null 2>&1 || echo "no source of $p" >&2; done
+zlib=$(ls -d zlib-*/ | head -n1) bash=$(ls -d bash-*/ | head -n1)
+[ -d "$bash/parse.y" ] || [ -e "$bash/parse.y" ] || (cd "$bash" && tar xf bash*.tar.* --strip-components=1 2>/dev/null)
+for cc in gcc clang; do
+	for o in O0 O1 O2 O3 Os "O2 -flto"; do
+		out=$dir/built/zlib-$cc-${o// /}
+		[ -e "$out" ] || "$cc" -w -fPIC -shared -"${o%% *}" ${o#O[0-9s]} $([ "$cc $o" = "clang O2 -flto" ] && echo -fuse-ld=lld) -D_LARGEFILE64_SOURCE -DHAVE_UNISTD_H -o "$out" "$zlib"/*.c || echo "not built: $out" >&2
+		out=$dir/built/bash-$cc-${o// /}
+		[ -e "$out" ] && continue
+		rm -rf obj && mkdir obj
+		(cd obj && "../$bash/configure" -q CC="$cc" CFLAGS="-w -$o" >/dev/null 2>&1 && make -s >/dev/null 2>&1 && cp bash "$out") || echo "not built: $out" >&2
+	done
+done
+row "bash gcc-O2 → Debian's" "$dir/built/bash-gcc-O2" "$(readlink -f /bin/bash)"
+for what in bash zlib; do
+	for t in gcc-O0 gcc-O1 gcc-O3 gcc-Os gcc-O2-flto clang-O0 clang-O1 clang-O2 clang-O3 clang-Os clang-O2-flto; do
+		[ -e "$dir/built/$what-$t" ] && row "$what gcc-O2 → $t" "$dir/built/$what-gcc-O2" "$dir/built/$what-$t"
+	done
+done
+echo "$dir/rows: $(wc -l <"$dir/rows") rows"
