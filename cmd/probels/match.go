@@ -56,6 +56,8 @@ others, and not proved. possible: none was chosen, the candidates follow. absent
 target is like it; it was left out, compiled into its callers, or changed too much. NAME may be a
 pattern; without one, all functions of the reference are looked for.
 
+With a TARGET alone: which reference could be had.
+
 --save FILE writes what is needed of the references, of as many builds as are named, into a file
 that stands for them: a tracer can ship it in place of offsets.
 
@@ -79,7 +81,9 @@ func runMatch(a *app, args []string) error {
 		return a.saveReference(args, &m, o)
 	case len(m.only) > 0:
 		return usagef("-m goes with --save; name functions behind the target: probels match REFERENCE TARGET NAME…")
-	case len(args) < 2:
+	case len(args) == 1:
+		return a.adviseReference(args[0], o)
+	case len(args) == 0:
 		return usagef("match takes a reference and a target: probels match REFERENCE TARGET [NAME…]")
 	}
 	ctx := context.Background()

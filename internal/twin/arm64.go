@@ -46,7 +46,7 @@ func (c *arm64Code) step(b []byte, addr uint64) (step, bool) {
 	if i.Kind == insn.Jump || i.Kind == insn.Call {
 		return s, true
 	}
-	s.class, s.exact = uint64(w>>21), uint64(w)
+	s.class, s.exact = arm64Class(w), uint64(w)
 	if i.Kind != insn.Other {
 		return s, true
 	}
@@ -93,6 +93,18 @@ func (c *arm64Code) step(b []byte, addr uint64) (step, bool) {
 		c.held &^= 1 << rd
 	}
 	return s, true
+}
+
+// arm64Class is the part of a word that tells the kind of instruction: the upper
+// bits, without those of immediates.
+func arm64Class(w uint32) uint64 {
+	switch w >> 25 & 7 {
+	case 5: // data processing of registers
+		return uint64(w >> 21)
+	case 7: // of vector registers
+		return uint64(w>>21<<6 | w>>10&0x3f)
+	}
+	return uint64(w >> 22)
 }
 
 func (c *arm64Code) set(r uint32, page uint64) {

@@ -90,7 +90,7 @@ func (p *pairing) judge(a, b int32) Confidence {
 		return Certain
 	case same && q.near > 0 && bits(fa) >= 8 && p.single(fa):
 		return Certain
-	case same && order > 0 && bits(fa) >= 12:
+	case same && order > 0 && (bits(fa) >= 12 || !p.rival(a, b, score)):
 		return Certain
 	case q.exact > 0 && score >= 0.5, q.table > 0 && score >= 0.5:
 		return Certain
