@@ -3,6 +3,7 @@ package dwarfinfo
 import (
 	"debug/dwarf"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/probels/probels/elfsym"
@@ -146,8 +147,13 @@ func (r *sigReader) read(e die.Entry) {
 	}))
 	for _, p := range match(own, declared, r.copy) {
 		if r.f.Unit().Language().IsGo() && p.decl.Flag(dwarf.AttrVarParam) {
-			r.results = append(r.results, p)
 			t, name := r.describe(p)
+			// Go's compiler (1.26) writes the result of some functions twice; the language knows
+			// no two of a name.
+			if name != "" && name != "_" && slices.ContainsFunc(r.sig.Results, func(have Result) bool { return have.Name == name }) {
+				continue
+			}
+			r.results = append(r.results, p)
 			r.sig.Results = append(r.sig.Results, Result{Name: name, Type: t})
 			continue
 		}

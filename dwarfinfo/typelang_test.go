@@ -162,3 +162,73 @@ func TestTypesOfGo(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+const goResults = `package main
+
+type value struct {
+	text       string
+	n          int64
+	ok, bad    bool
+	a, b, c, d int64
+}
+
+//go:noinline
+func fail(s string) value { return value{text: s, bad: true} }
+
+//go:noinline
+func apply(op byte, l, r value) value {
+	if l.bad {
+		return l
+	}
+	v := value{ok: true}
+	switch op {
+	case '+':
+		v.n = l.n + r.n
+	case '/':
+		if r.n == 0 {
+			return fail("division by zero")
+		}
+		v.n = l.n / r.n
+	}
+	return v
+}
+
+//go:noinline
+func pair(n int) (_ int, err error) { return n, nil }
+
+func main() {
+	n, _ := pair(1)
+	println(apply('+', value{n: 1}, value{n: 2}).n, n)
+}
+`
+
+// A result is one, though Go's compiler writes apply's twice.
+func TestResultsOfGo(t *testing.T) {
+	tool := skip.Tool(t, "go")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.go"), []byte(goResults), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(tool, "build", "-o", "prog", "a.go")
+	cmd.Dir = dir
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	d := open(t, filepath.Join(dir, "prog"))
+	for name, want := range map[string][]string{"main.apply": {"main.value"}, "main.pair": {"int", "error"}, "main.fail": {"main.value"}, "main.main": nil} {
+		s, err := function(t, d, name).Signature()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for i := range s.Results {
+			got = append(got, s.Results[i].Type.String())
+			if s.Results[i].Exit.Err != nil {
+				t.Errorf("%s: %v", name, s.Results[i].Exit.Err)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s returns %q, not %q", name, got, want)
+		}
+	}
+}
