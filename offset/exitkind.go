@@ -21,6 +21,10 @@ func (s *exitSearch) exit(i *decoded, before []decoded, b []byte, p Range, parts
 		}
 		name, start, size := s.r.functionAt(target)
 		if name == "" {
+			// The PLT has unwind information too, in which it is no function's beginning.
+			name, start = s.stub(target), target
+		}
+		if name == "" {
 			// Where there are no names, unwind information tells what is no function's
 			// beginning.
 			if fr, ok, err := s.r.t.f.FrameAt(target); err == nil && ok && fr.Part && fr.Size > 0 {
@@ -41,6 +45,19 @@ func (s *exitSearch) exit(i *decoded, before []decoded, b []byte, p Range, parts
 	case insn.IndirectJump:
 		s.indirect(i, before, b, *parts)
 	}
+}
+
+// stub is the name of the PLT entry at an address; "" if there is none.
+func (s *exitSearch) stub(a elfsym.Addr) string {
+	if s.stubs == nil {
+		s.stubs = map[elfsym.Addr]string{}
+		for stub, err := range s.r.t.f.Symbols(elfsym.PLT) {
+			if err == nil { // told by who lists them
+				s.stubs[stub.Addr] = stub.Name
+			}
+		}
+	}
+	return s.stubs[a]
 }
 
 func (s *exitSearch) add(i *decoded, e Exit) {

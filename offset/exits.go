@@ -145,7 +145,8 @@ func (t *Target) Exits(ctx context.Context, ls ...Location) ([]FuncExits, error)
 type exitSearch struct {
 	r     *resolution
 	found *FuncExits
-	start elfsym.Addr // of the function
+	start elfsym.Addr            // of the function
+	stubs map[elfsym.Addr]string // names of PLT entries; nil until one is asked for
 	thumb bool
 }
 

@@ -32,7 +32,8 @@ __attribute__((noinline)) int first(int *p, int n)
 	return sum;
 }
 __attribute__((noinline)) int second(int *p, int n) { if (!p) { fail(n); abort(); } return first(p, n + 1); }
-int main(int argc, char **argv) { return second(&argc, argc) & 1; }
+__attribute__((noinline)) int third(int n, char **s) { return puts(s[n]); } // left by way of the PLT
+int main(int argc, char **argv) { return second(&argc, argc) + third(0, argv) & 1; }
 `
 
 // Without symbols, a function has the exits that it has with them: what a jump
@@ -61,7 +62,7 @@ func TestExitsStripped(t *testing.T) {
 	defer stripped.Close()
 	ctx := context.Background()
 	parts := 0
-	for _, name := range []string{"first", "second", "main"} {
+	for _, name := range []string{"first", "second", "third", "main"} {
 		results, err := full.Resolve(ctx, Func(name))
 		if err != nil {
 			t.Fatal(err)
@@ -94,6 +95,9 @@ func TestExitsStripped(t *testing.T) {
 		}
 		if want[0].Err != nil || got[0].Err != nil || len(want[0].Exits) == 0 || !slices.Equal(text(got[0]), text(want[0])) {
 			t.Errorf("%s: %q, %v\nwith symbols %q, %v", name, text(got[0]), got[0].Err, text(want[0]), want[0].Err)
+		}
+		if name == "third" && (len(got[0].Exits) != 1 || got[0].Exits[0].Exit != ExitTailCall || got[0].Exits[0].TargetName != "puts@plt") {
+			t.Errorf("third is left by a jump to puts@plt, and not by %+v", got[0].Exits)
 		}
 		parts = max(parts, len(got[0].Parts))
 		if v, err := stripped.Verdicts(ctx, results[0].Locations...); err != nil || v[0].Err != nil || !v[0].Boundary {
