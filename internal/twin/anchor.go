@@ -8,6 +8,10 @@ const (
 	anchorShape = 80
 )
 
+// shapeAlike is how much of what two functions have must be in both for their
+// shape to count.
+const shapeAlike = 0.5
+
 // anchors makes the first pairs: functions that are the only ones of their code
 // in either file.
 func (p *pairing) anchors() {
@@ -37,6 +41,9 @@ func (p *pairing) anchors() {
 				key = f.Shape
 			}
 			if x, y := ours[key], theirs[key]; len(x) == 1 && len(y) == 1 {
+				if by.ev == EvShape && p.shared(int32(i), y[0]) < shapeAlike {
+					continue // functions that do the same with other types are made of one pattern
+				}
 				p.accept(int32(i), y[0], Certain, by.ev|EvUnique)
 			}
 		}

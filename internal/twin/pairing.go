@@ -220,6 +220,15 @@ func (p *pairing) similarity(a, b int32) (score, shared float64) {
 	return score, float64(sum)
 }
 
+// shared is the same score without regard to code that is equal as a whole.
+func (p *pairing) shared(a, b int32) float64 {
+	sum := p.common(p.a.feats[a], p.b.feats[b])
+	if union := p.a.total[a] + p.b.total[b] - sum; union > 0 {
+		return float64(sum / union)
+	}
+	return 0
+}
+
 // meaning is the same of what the source decides alone.
 func (p *pairing) meaning(a, b int32) (score, shared float64) {
 	sum := p.common(p.a.means[a], p.b.means[b])

@@ -54,6 +54,32 @@ for cc in gcc clang; do
 		(cd obj && "../$bash/configure" -q CC="$cc" CFLAGS="-w -$o" >/dev/null 2>&1 && make -s >/dev/null 2>&1 && cp bash "$out") || echo "not built: $out" >&2
 	done
 done
+# OpenSSL linked statically into a program, of each version that apt knows, by the shared library of the oldest.
+mapfile -t v < <(versions libssl-dev)
+mapfile -t shared < <(versions libssl3)
+cat >tls.c <<'END'
+#include <openssl/ssl.h>
+#include <openssl/err.h>
+int main(int argc, char **argv)
+{
+	char b[100];
+	SSL *s = SSL_new(SSL_CTX_new(TLS_method()));
+	if (argc > 1) { SSL_set_fd(s, 1); SSL_connect(s); }
+	int n = SSL_read(s, b, sizeof b) + SSL_write(s, b, 10);
+	ERR_print_errors_fp(stderr);
+	return n;
+}
+END
+for version in "${v[@]}"; do
+	unpack "libssl-dev=$version"
+	dev=$dir/pk/libssl-dev_${version//[=:~+]/_}/usr out=$dir/built/tls-${version//[=:~+]/_}
+	lib=$(echo "$dev"/lib/*-linux-gnu)
+	[ -e "$out" ] || gcc -O2 -w -static -I"$dev/include" -I"$dev/include/$(basename "$lib")" -o "$out" tls.c "$lib/libssl.a" "$lib/libcrypto.a" 2>/dev/null || echo "not built: $out" >&2
+	for so in libssl.so.3 libcrypto.so.3; do
+		old=$(find "$dir/pk/libssl3_${shared[0]//[=:~+]/_}" -type f -name $so 2>/dev/null | head -n1)
+		[ -e "$out" ] && [ -n "$old" ] && row "$so ${shared[0]} → static program, $version" "$old" "$out"
+	done
+done
 row "bash gcc-O2 → Debian's" "$dir/built/bash-gcc-O2" "$(readlink -f /bin/bash)"
 for what in bash zlib; do
 	for t in gcc-O0 gcc-O1 gcc-O3 gcc-Os gcc-O2-flto clang-O0 clang-O1 clang-O2 clang-O3 clang-Os clang-O2-flto; do
