@@ -12,6 +12,13 @@ const (
 // shape to count.
 const shapeAlike = 0.5
 
+// sameMeaning reports whether two functions use the same texts, imports and
+// numbers: then only their fields moved.
+func (p *pairing) sameMeaning(a, b int32) bool {
+	score, shared := p.meaning(a, b)
+	return score >= 0.9 && shared >= 10 || p.a.meant[a] == 0 && p.b.meant[b] == 0 && p.a.set.Funcs[a].Insns >= 150
+}
+
 // anchors makes the first pairs: functions that are the only ones of their code
 // in either file.
 func (p *pairing) anchors() {
@@ -41,7 +48,7 @@ func (p *pairing) anchors() {
 				key = f.Shape
 			}
 			if x, y := ours[key], theirs[key]; len(x) == 1 && len(y) == 1 {
-				if by.ev == EvShape && p.shared(int32(i), y[0]) < shapeAlike {
+				if by.ev == EvShape && p.shared(int32(i), y[0]) < shapeAlike && !p.sameMeaning(int32(i), y[0]) {
 					continue // functions that do the same with other types are made of one pattern
 				}
 				p.accept(int32(i), y[0], Certain, by.ev|EvUnique)

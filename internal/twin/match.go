@@ -69,6 +69,7 @@ func Pair(ctx context.Context, ref, target *Set, o Options) (*Matching, error) {
 	p.confirm()
 	p.fragments()
 	p.strangers()
+	p.wrapped()
 	return m, nil
 }
 

@@ -12,7 +12,7 @@ func (p *pairing) order() {
 	if p.a.set.Partial || p.b.set.Partial {
 		return // what is next to each other there is not in the file
 	}
-	p.orderly = p.kept()
+	p.orderly, p.stable = p.kept(), p.sameCode()
 	last := int32(-1)
 	for a := range p.a.other {
 		b := p.a.other[a]
@@ -52,6 +52,35 @@ func (p *pairing) kept() float64 {
 	return float64(kept) / float64(of)
 }
 
+// sameCode is how many of the functions that are large enough to say something
+// were matched by something else than their order, and have the same code.
+func (p *pairing) sameCode() float64 {
+	same := 0
+	for a, b := range p.a.other {
+		if b < 0 || p.a.ev[a]&EvOrder != 0 || bits(&p.a.set.Funcs[a]) < placed {
+			continue
+		}
+		if p.a.set.Funcs[a].Code == p.b.set.Funcs[b].Code {
+			same++
+		}
+	}
+	all := 0
+	for i := range p.a.set.Funcs {
+		if f := &p.a.set.Funcs[i]; !f.Bad && bits(f) >= placed {
+			all++
+		}
+	}
+	if all == 0 {
+		return 1
+	}
+	return float64(same) / float64(all)
+}
+
+// placed is the weight that a function must have to be told by its code among
+// others that are not as many in both files: where fields have moved, what sets
+// one field now has the code of what set another.
+const placed = 20
+
 // between compares the functions a0 to a1 with b0 to b1, ends excluded.
 func (p *pairing) between(a0, a1, b0, b1 int32) {
 	n, m := a1-a0, b1-b0
@@ -82,7 +111,7 @@ func (p *pairing) between(a0, a1, b0, b1 int32) {
 		all := map[uint64]int32{}
 		for ; i < end; i++ {
 			f := &s.set.Funcs[i]
-			if s.other[i] >= 0 || f.Bad {
+			if s.other[i] >= 0 || f.Bad || bits(f) < placed {
 				continue
 			}
 			if _, twice := all[f.Code]; twice {

@@ -23,6 +23,7 @@ type pairing struct {
 	propsTo map[int32][]int32
 
 	orderly float64 // how far the files keep the order of functions, 0 to 1
+	stable  float64 // how many of the functions have a match of the same code, 0 to 1
 
 	work int      // cells of alignments so far
 	lcs  []uint16 // of one, used again

@@ -86,11 +86,11 @@ func (p *pairing) judge(a, b int32) Confidence {
 		order = 0
 	}
 	switch {
-	case same && (q.exact > 0 || q.table > 0 || order > 1):
+	case same && (q.exact > 0 || q.table > 0 || order > 1 && (p.stable >= keptCode || bits(fa) >= placed)):
 		return Certain
 	case same && q.near > 0 && bits(fa) >= 8 && p.single(fa):
 		return Certain
-	case same && order > 0 && (bits(fa) >= 12 || !p.rival(a, b, score)):
+	case same && order > 0 && (bits(fa) >= placed || p.stable >= keptCode && (bits(fa) >= 12 || !p.rival(a, b, score))):
 		return Certain
 	case q.exact > 0 && score >= 0.5, q.table > 0 && score >= 0.5:
 		return Certain
@@ -111,6 +111,12 @@ func (p *pairing) judge(a, b int32) Confidence {
 // keptOrder is how many of the functions that stand next to each other in one
 // file must do so in the other for their order to prove anything.
 const keptOrder = 0.97
+
+// keptCode is how many of the functions must have a match of the same code for
+// small ones to be told by their order: else another compiler made them, or
+// another version is far away. Between patch versions by one compiler it was half
+// or more, between two releases of GCC at most a third.
+const keptCode = 0.45
 
 // single reports whether a function is the only one of its code and references in
 // either file.
@@ -173,6 +179,25 @@ func (p *pairing) confirm() {
 	for _, a := range sure {
 		p.a.conf[a] = Certain
 		p.a.ev[a] |= EvCallee | EvCaller
+	}
+}
+
+// wrapped takes back that a function is certain where a small new one beside it
+// in the target calls it: when an interface gets a second version, the old
+// function's code moves into the new one, which the old then calls.
+func (p *pairing) wrapped() {
+	const near, small = 4, 60
+	for i := range p.a.other {
+		a := int32(i)
+		b := p.a.other[a]
+		if b < 0 || p.a.conf[a] < Certain || p.a.ev[a]&EvName != 0 {
+			continue
+		}
+		for _, w := range p.b.callers[b] {
+			if d := w - b; d != 0 && d >= -near && d <= near && p.b.other[w] < 0 && bits(&p.b.set.Funcs[w]) <= small {
+				p.a.conf[a] = Likely
+			}
+		}
 	}
 }
 
