@@ -82,6 +82,9 @@ func (m *Matching) Of(ref int, n int) Match {
 	if b >= 0 {
 		score, _ := p.similarity(a, b)
 		out.Confidence = p.a.conf[a]
+		if out.Confidence == Certain && p.folded(a, b) {
+			out.Confidence = Likely
+		}
 		out.Best = Candidate{int(b), score, p.a.ev[a]}
 	}
 	for _, c := range m.toB.near(p.a.feats[a], n, func(c int32) bool { return c == b || p.b.other[c] >= 0 && p.a.conf[p.b.other[c]] == Certain }) {
@@ -95,6 +98,15 @@ func (m *Matching) Of(ref int, n int) Match {
 		}
 	}
 	return out
+}
+
+// folded reports whether a function of the reference has several names, and the
+// target more functions of the code that it matches than the reference: then a
+// linker may have made one of what are several there, and each name is another
+// one's.
+func (p *pairing) folded(a, b int32) bool {
+	f, code := &p.a.set.Funcs[a], p.b.set.Funcs[b].Code
+	return len(f.Names) > 1 && len(p.b.code[code]) > max(1, len(p.a.code[code])) && p.a.ev[a]&EvName == 0
 }
 
 // fragments takes back that something is certain where compilers choose what a

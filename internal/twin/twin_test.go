@@ -172,6 +172,29 @@ func TestNoneChosen(t *testing.T) {
 	}
 }
 
+// What a linker folded into one has several names, of which none is certain to be one of the functions that
+// another linker left.
+func TestFolded(t *testing.T) {
+	skip.Tool(t, "ld.lld")
+	source := program("", "hello")
+	ref := compile(t, "clang", source, "-O2", "-ffunction-sections", "-fuse-ld=lld", "-Wl,--icf=all")
+	f := open(t, ref)
+	both := false
+	for _, names := range truth(t, f) {
+		both = both || slices.Contains(names, "get_a") && slices.Contains(names, "get_b")
+	}
+	if !both {
+		t.Fatal("the linker folded nothing: the test shows nothing")
+	}
+	found := hold(t, ref, compile(t, "clang", source, "-O2"))
+	for _, n := range []string{"get_a", "get_b"} {
+		if r := found[n]; r.Confidence == twin.Certain {
+			t.Errorf("%s, one of two that were folded, is certain: %+v", n, r)
+		}
+	}
+	certain(t, found, "main", "use_a", "leaf5")
+}
+
 // Every function of a file is its own twin, and nothing is certain that is not.
 func TestItself(t *testing.T) {
 	for _, name := range []string{"amd64/probe-pie", "amd64/probe-nopie", "amd64/probe-lld", "amd64/main", "amd64/cxx.so", "amd64/rust-v0.so", "arm64/probe-pie", "arm64/main", "arm64/libtestbin.so"} {
