@@ -135,10 +135,12 @@ var keep *server
 func main() { keep = &server{}; println(keep.N, keep.ByID, keep.On, keep.Any, keep.C, keep.Names, keep.Raw[0]) }
 `
 
-func TestTypesOfGo(t *testing.T) {
+// openGo builds a program and opens it.
+func openGo(t *testing.T, source string) *dwarfinfo.Data {
+	t.Helper()
 	tool := skip.Tool(t, "go")
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "a.go"), []byte(goTypes), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "a.go"), []byte(source), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(tool, "build", "-o", "prog", "a.go")
@@ -146,7 +148,11 @@ func TestTypesOfGo(t *testing.T) {
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, b)
 	}
-	d := open(t, filepath.Join(dir, "prog"))
+	return open(t, filepath.Join(dir, "prog"))
+}
+
+func TestTypesOfGo(t *testing.T) {
+	d := openGo(t, goTypes)
 	typ := one(t, d, "main.server")
 	want := []string{"inner main.inner", "Names []string", "ByID map[int]*main.server", "On func(int) error", "Any interface { Close() error }", "C chan int8", "Raw [3]uint8"}
 	if got := fieldTypes(t, typ); !slices.Equal(got, want) {
@@ -204,17 +210,7 @@ func main() {
 
 // A result is one, though Go's compiler writes apply's twice.
 func TestResultsOfGo(t *testing.T) {
-	tool := skip.Tool(t, "go")
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "a.go"), []byte(goResults), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(tool, "build", "-o", "prog", "a.go")
-	cmd.Dir = dir
-	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, b)
-	}
-	d := open(t, filepath.Join(dir, "prog"))
+	d := openGo(t, goResults)
 	for name, want := range map[string][]string{"main.apply": {"main.value"}, "main.pair": {"int", "error"}, "main.fail": {"main.value"}, "main.main": nil} {
 		s, err := function(t, d, name).Signature()
 		if err != nil {
