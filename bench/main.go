@@ -1,0 +1,91 @@
+//go:build unix
+
+// Bench times probels beside the tools that answer the same questions: whole processes, one after the
+// other in turn, on the same files, in one run. It prints a table in Markdown, and draws it.
+//
+//	go run ./bench [-n RUNS] [-cold] [-only PATTERN] [-svg FILE] [-corpus DIR]
+//
+// The files are Debian packages, unpacked into the corpus and not installed, and generated ones; without
+// Debian's apt, those that the system has. Tools that are not installed are left out. Commands are those
+// that a person types: sorted and demangled as each tool does by itself. As root, -cold measures with an empty page
+// cache too.
+//
+// Each row has the median of the wall times, and the highest peak memory; a command that takes seconds is
+// run a few times only, and one that takes longer than -most seconds is stopped and told as such.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	runs := flag.Int("n", 21, "`runs` of each command")
+	most := flag.Float64("most", 60, "stop a command after so many `seconds`")
+	cold := flag.Bool("cold", false, "with an empty page cache too (root)")
+	only := flag.String("only", "", "only rows whose name matches the `pattern`")
+	svg := flag.String("svg", "", "draw the rows into `file`")
+	corpusDir := flag.String("corpus", filepath.Join(os.TempDir(), "probels-bench"), "`directory` of the files, kept between runs")
+	flag.Parse()
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	work, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	c, err := prepare(ctx, *corpusDir, work)
+	if err != nil {
+		return err
+	}
+	m := &meter{runs: *runs, most: time.Duration(*most * float64(time.Second)), cold: *cold}
+	var measured []row
+	for _, r := range c.rows() {
+		if !match.MatchString(r.name) {
+			continue
+		}
+		fmt.Fprintln(os.Stderr, r.name)
+		if err := m.row(ctx, &r); err != nil {
+			return err
+		}
+		measured = append(measured, r)
+	}
+	printTable(os.Stdout, measured, *cold)
+	fmt.Printf("\n%s.\n", versions(ctx))
+	if *svg == "" {
+		return nil
+	}
+	return os.WriteFile(*svg, chart(measured), 0o644)
+}
+
+// versions is what was measured on.
+func versions(ctx context.Context) string {
+	said := []string{time.Now().Format(time.DateOnly), fmt.Sprintf("%d processors %s/%s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH), runtime.Version()}
+	for _, cmd := range [][]string{{"uname", "-sr"}, {"readelf", "--version"}, {"eu-readelf", "--version"}, {"gdb", "--version"}, {"bpftrace", "--version"}, {"perf", "--version"}} {
+		if out, err := exec.CommandContext(ctx, cmd[0], cmd[1:]...).Output(); err == nil {
+			line, _, _ := strings.Cut(string(out), "\n")
+			said = append(said, strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(said, ", ")
+}
