@@ -60,11 +60,16 @@ func TestSoak(t *testing.T) {
 		if rounds == 20 { // what is kept for good is there by now
 			files, routines, heap = measure()
 		}
-		cmd := exec.Command(sh, "-c", ":; :; exec sleep 0.01$1", "sh", fmt.Sprint(rounds%10))
+		// Every tenth one stays for long enough to be asked, on a busy machine too.
+		lives, wait := fmt.Sprintf("0.01%d", rounds%10), time.Duration(rounds%13)*time.Millisecond
+		if rounds%10 == 9 {
+			lives, wait = "0.4", 50*time.Millisecond
+		}
+		cmd := exec.Command(sh, "-c", ":; :; exec sleep $1", "sh", lives)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(rounds%13) * time.Millisecond)
+		time.Sleep(wait)
 		p, err := offset.OpenPID(t.Context(), cmd.Process.Pid, nil)
 		if err == nil {
 			for range p.Probes(t.Context(), offset.Query{Kinds: offset.KindUSDT}) {
