@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 
 	"github.com/probels/probels/internal/elfwrite"
 )
@@ -69,10 +70,10 @@ func prepare(ctx context.Context, dir, work string) (*corpus, error) {
 		return exec.CommandContext(ctx, "objcopy", "--decompress-debug-sections", c.jvmZ, out).Run()
 	})
 	for _, n := range probeCounts {
-		c.probes[n] = made(fmt.Sprintf("%s/probes-%d", dir, n), func(out string) error { return os.WriteFile(out, manyProbes(n), 0o755) })
+		c.probes[n] = made(fmt.Sprintf("%s/probes-%d", dir, n), func(out string) error { return generate(ctx, "probes", n, out) })
 	}
 	for _, n := range symbolCounts {
-		c.symbols[n] = made(fmt.Sprintf("%s/symbols-%d", dir, n), func(out string) error { return os.WriteFile(out, manySymbols(n), 0o755) })
+		c.symbols[n] = made(fmt.Sprintf("%s/symbols-%d", dir, n), func(out string) error { return generate(ctx, "symbols", n, out) })
 	}
 	return c, nil
 }
@@ -132,6 +133,16 @@ var (
 	probeCounts  = []int{10, 1000, 10_000, 100_000}
 	symbolCounts = []int{1000, 10_000, 100_000, 1_000_000}
 )
+
+// generate writes a file in a process of its own. A process that is started counts the memory of the
+// one that starts it in its peak, so that this one has to stay small.
+func generate(ctx context.Context, kind string, n int, out string) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return exec.CommandContext(ctx, exe, "-generate", kind, strconv.Itoa(n), out).Run()
+}
 
 // generated is a program of n places, 16 bytes apart.
 func generated(n int) *elfwrite.File {

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 )
 
 // rows are the questions. Files that are not there are left out.
@@ -27,7 +28,7 @@ func (c *corpus) rows() []row {
 	}
 	parameters := func(f, name string) []*command {
 		perf := c.tool("perf", "probe", "-x", f, "-V", name)
-		return []*command{p("show", "--debug=off", f, name), c.tool("bpftrace", "-lv", "uprobe:"+f+":"+name), perf,
+		return []*command{p("show", f, name), c.tool("bpftrace", "-lv", "uprobe:"+f+":"+name), perf,
 			c.tool("gdb", "-batch", "-nx", "-ex", "info scope "+name, f)}
 	}
 	add(c.nothing, "an empty answer, and a Go program that does nothing", p("version"), c.tool(c.nothing))
@@ -45,7 +46,7 @@ func (c *corpus) rows() []row {
 	add(c.jvmPlain, "parameters of JVM_DefineClass, libjvm.so with 368 MB of DWARF", parameters(c.jvmPlain, "JVM_DefineClass")...)
 	add(c.jvmZ, "the same, zlib-compressed", parameters(c.jvmZ, "JVM_DefineClass")...)
 	add(c.pythonZ, "parameters of PyEval_EvalCode, python3.11, zlib-compressed", parameters(c.pythonZ, "PyEval_EvalCode")...)
-	add(c.pythonZ, "signatures of all functions of python3.11, zlib-compressed", p("-q", "-v", "-k", "uprobe", "--debug=off", c.pythonZ),
+	add(c.pythonZ, "signatures of all functions of python3.11, zlib-compressed", p("-q", "-v", "-k", "uprobe", c.pythonZ),
 		c.tool("bpftrace", "-lv", "uprobe:"+c.pythonZ+":*"), c.tool("gdb", "-batch", "-nx", "-ex", "info functions", c.pythonZ))
 	add(c.goStripped, "functions of a stripped Go program (cmd/go)", p("-q", "-k", "uprobe", c.goStripped), c.tool("bpftrace", "-l", "uprobe:"+c.goStripped+":*"))
 	add("/usr", "USDT probes of all ELF files below /usr", p("-q", "scan", "/usr"), c.tool("find", "/usr", "-xdev", "-type", "f", "-size", "+0"),
@@ -66,14 +67,16 @@ func (c *corpus) rows() []row {
 func (c *corpus) tool(name string, args ...string) *command {
 	text := filepath.Base(name)
 	for _, a := range args {
-		if a == "-q" || a == "-nx" || a == "-batch" || a == "--debug=off" {
+		if a == "-q" || a == "-nx" || a == "-batch" {
 			continue // for the measurement
 		}
-		if filepath.IsAbs(a) && a != "/usr" {
-			a = filepath.Base(a)
+		for _, f := range []string{c.jvm, c.llvm, c.python, c.jvmPlain, c.goStripped} {
+			if f != "" {
+				a = strings.ReplaceAll(a, filepath.Dir(f)+"/", "")
+			}
 		}
-		if len(a) > 40 {
-			a = "…"
+		if len(a) > 50 {
+			a = a[:20] + "…"
 		}
 		text += " " + a
 	}

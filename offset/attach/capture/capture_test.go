@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -478,12 +479,13 @@ func TestSimple(t *testing.T) {
 	for what, ret := range map[string]func(context.Context, string, string, ...Value) iter.Seq2[Event, error]{"5": Calls, "2": Returns} {
 		ctx, cancel := context.WithCancel(t.Context())
 		n := 0
-		go func() {
+		var calls sync.WaitGroup
+		calls.Go(func() {
 			for ctx.Err() == nil {
 				fmt.Fprintln(p.in, 5) // until it is attached
 				p.out.ReadString('\n')
 			}
-		}()
+		})
 		value := SizedNumber(1)
 		if what == "2" {
 			value = Number(Result())
@@ -500,6 +502,7 @@ func TestSimple(t *testing.T) {
 			}
 		}
 		cancel()
+		calls.Wait()
 		if n < 3 {
 			t.Errorf("%s: %d events", what, n)
 		}
