@@ -158,10 +158,11 @@ func (s *scope) globals(fn *Func, pc elfsym.Addr) error {
 	if err != nil {
 		return err
 	}
+	home := sourceUnit(e)
 	walkErr := root.Walk(func(c die.Entry, _ int) die.Step {
 		switch c.Tag {
 		case dwarf.TagVariable:
-			if !c.Has(dwarf.AttrLocation) {
+			if !c.Has(dwarf.AttrLocation) || sourceUnit(c) != home {
 				return die.Pass
 			}
 			if len(s.vars) == maxVars {
@@ -179,6 +180,21 @@ func (s *scope) globals(fn *Func, pc elfsym.Addr) error {
 		err = walkErr
 	}
 	return err
+}
+
+// sourceUnit is the unit of an entry's source file. With link-time optimisation GCC writes code and variables of
+// many files into units of its own, where each refers to what its file's unit has of it.
+func sourceUnit(e die.Entry) *die.Unit {
+	u := e.Loc().Unit
+	_ = e.Origins(func(o die.Entry) bool { // as far as it can be read
+		if o.Loc().Unit != u {
+			if root, err := o.Loc().Unit.Root(); err == nil && root.Tag == dwarf.TagCompileUnit {
+				u = o.Loc().Unit
+			}
+		}
+		return true
+	})
+	return u
 }
 
 // describe reads what an entry and its origins say of a variable.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/probels/probels/dwarfinfo"
+	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/paste"
 	"github.com/probels/probels/offset"
 )
@@ -16,6 +17,7 @@ type description struct {
 	line     int
 	language string
 	fn       *dwarfinfo.Func
+	body     elfsym.Addr         // where its prologue ends, 0 if that is not known
 	args     []dwarfinfo.ArgName // of a USDT probe
 	frames   []string            // of code that was inlined there: the calls, the innermost first
 }
@@ -35,6 +37,9 @@ func describe(ctx context.Context, t *offset.Target, one *shown) (description, e
 		}
 		if beginsAt(d, f, one.l.Addr) && one.l.Type != elf.STT_GNU_IFUNC {
 			out.fn = f
+			if end, err := f.PrologueEnd(); err == nil && end != f.Entry {
+				out.body = end
+			}
 		}
 		out.language = f.Unit().Language().String()
 		out.line = int(f.Line)

@@ -68,6 +68,9 @@ func newFlags(name, letters string) (*flag.FlagSet, *options) {
 	if strings.Contains(letters, "r") {
 		referenceFlags(fs, o)
 	}
+	if strings.Contains(letters, "v") {
+		fs.BoolVar(&o.verbose, "v", false, "variables in scope too, with types and places, by debug information")
+	}
 	if strings.Contains(letters, "m") {
 		add := func(s string) error {
 			o.match = append(o.match, s)

@@ -180,7 +180,7 @@ func TestSchema(t *testing.T) {
 		if strings.HasSuffix(name, "/probe-pie") || strings.HasSuffix(name, "/libtestbin.so") {
 			run("resolve", path, "*", "probels:*", "0x1100")
 			run("check", path, "probels:*", "traced", "nothing", "probels:plain(u64)", "probels:ints(4)")
-			run("show", path, "traced", "probels:*", "lib_func", "probelib:entry")
+			run("show", "-v", path, "traced", "probels:*", "lib_func", "probelib:entry")
 			run("why", path)
 			run("why", path, "traced", "probels:plain", "nothing", "ifunc")
 			run("diff", "-k", "usdt,uprobe", testbin.Path(t, "amd64/main"), path)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/probels/probels/dwarfinfo"
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/paste"
 	"github.com/probels/probels/offset"
@@ -19,7 +20,7 @@ import (
 // runShow prints everything that is known about a function or probe: a block for
 // each place. Of a name that is absent it prints what why prints.
 func runShow(a *app, args []string) error {
-	flags, o := newFlags("show", "pfr")
+	flags, o := newFlags("show", "pfrv")
 	args, err := parse(flags, o, args)
 	if err != nil {
 		return helpOr(a, "show", err)
@@ -155,6 +156,8 @@ type shown struct {
 	inlined []offset.InlinedCopy
 	aliases []string
 	what    description // what DWARF tells
+	vars    []dwarfinfo.Var
+	globals []dwarfinfo.Var
 
 	warnings []string
 }
@@ -215,6 +218,9 @@ func (s *shower) gather(one *shown) {
 	}
 	if err != nil && !errors.Is(err, offset.ErrNoDWARF) {
 		s.warn(one, oneLine(err))
+	}
+	if s.o.verbose {
+		s.variables(ctx, one)
 	}
 	if l.Kind == offset.KindUSDT {
 		return
@@ -332,6 +338,9 @@ func (s *shower) print(one *shown) {
 		row("in", functionText(one.in))
 	}
 	one.what.print(row)
+	if end := one.what.body; end != 0 {
+		row("prologue", fmt.Sprintf("ends at +0x%x", uint64(end-l.Addr)))
+	}
 	for i := range one.args {
 		s.arg(row, one, i)
 	}
@@ -340,6 +349,7 @@ func (s *shower) print(one *shown) {
 			row("instruction", nop.String())
 		}
 	}
+	one.printVars(row)
 	s.exits(row, one)
 	for i := range one.inlined {
 		label := ""

@@ -28,6 +28,15 @@ func (s *shower) json(one *shown) {
 		j.uint("function_address", uint64(in.Function))
 	}
 	one.what.json(&j)
+	if end := one.what.body; end != 0 {
+		j.open("prologue_end", '{')
+		j.uint("address", uint64(end))
+		if off, err := s.t.File().Segments().Code(end); err == nil {
+			j.uint("offset", uint64(off))
+		}
+		j.close('}')
+	}
+	one.writeVars(&j)
 	if one.exits != nil {
 		j.open("exits", '[')
 		for i := range one.exits.Exits {
