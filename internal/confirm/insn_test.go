@@ -35,7 +35,8 @@ type line struct {
 }
 
 // disassemble runs objdump over a file. Functions are numbered from 1 on, in the order of their addresses;
-// what it takes for data is left out.
+// what it takes for data is left out: a line without a mnemonic, as it prints a PLT of programs that Go linked, whose
+// symbols are of type OBJECT, and assembler directives.
 func disassemble(t *testing.T, f *elfsym.File, path string) (lines []line, functions int) {
 	t.Helper()
 	tool := objdumps[f.Machine()]
@@ -87,7 +88,7 @@ func disassemble(t *testing.T, f *elfsym.File, path string) (lines []line, funct
 			l.b = append(l.b, unit...)
 		}
 		l.thumb = arm && (len(words) == 2 || len(words) == 1 && len(words[0]) == 4)
-		if len(l.b) > 0 && !strings.HasPrefix(mnemonic, ".") {
+		if len(l.b) > 0 && mnemonic != "" && !strings.HasPrefix(mnemonic, ".") {
 			lines = append(lines, l)
 		}
 	}
