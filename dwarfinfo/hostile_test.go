@@ -16,6 +16,7 @@ import (
 	"github.com/probels/probels/dwarfinfo"
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/elfwrite"
+	"github.com/probels/probels/internal/skip"
 )
 
 // Abbreviations for files that mean harm.
@@ -187,7 +188,7 @@ func TestBombs(t *testing.T) {
 	// A table that each of many units reads from a place of its own.
 	table := many(100_000, "\x02\x34\x00\x00\x00")
 	var tails []byte
-	for i := range 20_000 {
+	for i := range 5_000 {
 		u := unit4()
 		binary.LittleEndian.PutUint32(u[6:], uint32(i*5))
 		tails = append(tails, u...)
@@ -214,7 +215,7 @@ func TestBombs(t *testing.T) {
 			ask(t, m)
 			runtime.ReadMemStats(&after)
 			size := uint64(len(m[".debug_info"]) + len(m[".debug_abbrev"]))
-			if n := after.TotalAlloc - before.TotalAlloc; n > 256<<20+64*size {
+			if n := after.TotalAlloc - before.TotalAlloc; n > 256<<20+64*size && !skip.Race { // it empties pools at random
 				t.Errorf("%d MB allocated for %d KB", n>>20, size>>10)
 			}
 		})
