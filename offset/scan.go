@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/inroot"
 	"github.com/probels/probels/usdt"
 )
 
@@ -263,8 +264,10 @@ func (w *scanWalk) roots(paths []string) {
 	for _, p := range paths {
 		info, err := os.Lstat(p)
 		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			if p, err = filepath.EvalSymlinks(p); err == nil {
-				info, err = os.Stat(p)
+			var at inroot.Place
+			if at, err = inroot.Find(p); err == nil {
+				p = at.Path
+				info, err = at.Stat()
 			}
 		}
 		if err == nil && info.Mode().IsRegular() {
@@ -291,26 +294,17 @@ func (w *scanWalk) roots(paths []string) {
 }
 
 func (w *scanWalk) root(path string) error {
-	real, err := realPath(path)
+	at, err := inroot.Find(path)
 	if err != nil {
 		return err
 	}
-	d := &heldDir{path: real}
-	if d.scanDir, err = openScanRoot(real); err != nil {
+	d := &heldDir{path: at.Path}
+	if d.scanDir, err = openScanRoot(at); err != nil {
 		return err
 	}
 	d.refs.Store(1)
 	w.walk(d)
 	return nil
-}
-
-// realPath is a path from the root without symbolic links.
-func realPath(path string) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Abs(real)
 }
 
 // level is a directory whose subdirectories are walked.

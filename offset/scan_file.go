@@ -3,10 +3,12 @@ package offset
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/inroot"
 	"github.com/probels/probels/usdt"
 )
 
@@ -97,7 +99,7 @@ func (s *Scan) open(ctx context.Context, j *scanJob, i uint64, osf *os.File, pat
 		return nil, nil
 	}
 	if j.dir.path == "" {
-		if path, err = realPath(path); err != nil {
+		if path, err = pathOf(path, info); err != nil {
 			return nil, err
 		}
 	}
@@ -151,3 +153,20 @@ func (s *Scan) claim(key fileKey, at uint64) bool {
 type fileKey struct{ dev, ino uint64 }
 
 var errNotFile = errors.New("no regular file")
+
+// pathOf is the path without symlinks of a file that was opened by a name. By way of another process's root, the
+// kernel and that process may not mean the same file by it.
+func pathOf(name string, opened fs.FileInfo) (string, error) {
+	at, err := inroot.Find(name)
+	if err != nil {
+		return "", err
+	}
+	info, err := at.Stat()
+	if err != nil {
+		return "", err
+	}
+	if !os.SameFile(info, opened) {
+		return "", fmt.Errorf("it is %s, and another file without regard to that root", at.Path)
+	}
+	return at.Path, nil
+}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/probels/probels/internal/inroot"
 )
 
 // scanDir is an open directory. Reading it by system calls and not through
@@ -26,8 +28,29 @@ type scanDir struct {
 // workingDir is where paths start that a person gave. It needs no closing.
 func workingDir() scanDir { return scanDir{fd: unix.AT_FDCWD} }
 
-func openScanRoot(path string) (scanDir, error) {
-	return openScanDir(unix.AT_FDCWD, path)
+// openScanRoot opens a directory that a person named. "." because its own name may
+// be one of the kernel's links, "/proc/70/root", that is to be followed.
+func openScanRoot(at inroot.Place) (scanDir, error) {
+	d, err := openScanDir(unix.AT_FDCWD, at.Path+"/.")
+	if err != nil || at.Root == "" {
+		return d, err
+	}
+	// Beneath another root its owner may have put a symlink in the way since.
+	info, err := at.Stat()
+	if err == nil && !d.is(info) {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		d.close()
+		return scanDir{}, err
+	}
+	return d, nil
+}
+
+func (d *scanDir) is(info fs.FileInfo) bool {
+	var st unix.Stat_t
+	theirs, ok := info.Sys().(*syscall.Stat_t)
+	return ok && unix.Fstat(d.fd, &st) == nil && uint64(st.Dev) == uint64(theirs.Dev) && st.Ino == theirs.Ino
 }
 
 func openScanDir(at int, name string) (scanDir, error) {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/probels/probels/internal/inroot"
 )
 
 // scanDir is an open directory: os.Root keeps look-ups beneath it. Whether a
@@ -16,8 +18,8 @@ type scanDir struct{ root *os.Root }
 // workingDir is where paths start that a person gave.
 func workingDir() scanDir { return scanDir{} }
 
-func openScanRoot(path string) (scanDir, error) {
-	root, err := os.OpenRoot(path)
+func openScanRoot(at inroot.Place) (scanDir, error) {
+	root, err := os.OpenRoot(at.Path)
 	return scanDir{root}, err
 }
 

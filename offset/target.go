@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/probels/probels/dwarfinfo"
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/glob"
+	"github.com/probels/probels/internal/inroot"
 )
 
 // Errors that say that a file was read well and still holds no place for a
@@ -81,28 +83,52 @@ type Target struct {
 
 // Open opens the file at path, symlinks resolved: the path that locations carry
 // is the file's own. The Target owns the descriptor; Close closes it.
+//
+// A path by way of another process's root, "/proc/70/root/usr/bin/x", is looked
+// up as that process would: an absolute symlink begins there. Locations keep
+// that prefix, and debug files are searched there, unless Options.Debug has a root. A
+// name in /proc stays the path ("/proc/70/exe") where the file has no other for us.
 func Open(path string, o *Options) (*Target, error) {
-	real, err := filepath.EvalSymlinks(path)
+	at, err := inroot.Find(path)
 	if err != nil {
 		return nil, err
-	}
-	if abs, err := filepath.Abs(real); err == nil {
-		real = abs
 	}
 	var eo elfsym.Options
 	if o != nil {
 		eo.Limits = o.Limits
 	}
-	f, err := elfsym.OpenWith(real, &eo)
+	file, info, err := at.Open()
 	if err != nil {
 		return nil, err
 	}
-	t, err := New(f, real, o)
+	t, err := openedTarget(file, info, at, &eo, o)
 	if err != nil {
-		f.Close()
+		file.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func openedTarget(file *os.File, info fs.FileInfo, at inroot.Place, eo *elfsym.Options, o *Options) (*Target, error) {
+	f, err := elfsym.NewFile(file, info.Size(), eo)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", at.Path, err)
+	}
+	debug := at.Path
+	if at.Root != "" && (o == nil || !o.OwnTables && (o.Debug == nil || o.Debug.Root == "")) {
+		var in Options
+		if o != nil {
+			in = *o
+		}
+		in.Debug = debugIn(in.Debug, at.Root)
+		o, debug = &in, at.Within()
+	}
+	t, err := newTarget(f, at.Path, debug, nil, o)
+	if err != nil {
 		return nil, err
 	}
 	t.owned = true
+	t.closers.keep(file)
 	return t, nil
 }
 

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/archive"
+	"github.com/probels/probels/internal/inroot"
 	"github.com/probels/probels/offset"
 	"github.com/probels/probels/usdt"
 )
@@ -73,11 +73,8 @@ func (in inArchive) path(file string, m *archive.Member) string {
 
 // realFile is a path from the root without symbolic links.
 func realFile(path string) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Abs(real)
+	at, err := inroot.Find(path)
+	return at.Path, err
 }
 
 // openMember opens one file of an archive.

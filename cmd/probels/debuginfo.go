@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/probels/probels/debuglink"
@@ -297,11 +296,8 @@ func (r *debugReport) json() []byte {
 // openForDebug opens any ELF file, an object or a debug file too, and its path
 // without symlinks, from which others are searched.
 func openForDebug(name string) (*elfsym.File, string, error) {
-	path, err := filepath.EvalSymlinks(name)
+	path, err := realFile(name)
 	if err != nil {
-		return nil, "", err
-	}
-	if path, err = filepath.Abs(path); err != nil {
 		return nil, "", err
 	}
 	f, err := elfsym.Open(path)

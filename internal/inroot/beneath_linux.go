@@ -6,9 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -220,22 +218,6 @@ func (b *beneath) openDir(name string) (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(got), name), nil
-}
-
-// realHost leaves the kernel's own links of /proc alone: their text need not
-// be a path ("/usr/bin/x (deleted)"), and what they lead to has no other name.
-func realHost(name string) (string, error) {
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return "", err
-	}
-	real, err := filepath.EvalSymlinks(abs)
-	if err != nil && strings.HasPrefix(abs, "/proc/") {
-		if _, err := os.Stat(abs); err == nil {
-			return abs, nil
-		}
-	}
-	return real, err
 }
 
 // retry repeats a call that a signal interrupted.

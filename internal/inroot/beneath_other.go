@@ -96,11 +96,3 @@ func (b *beneath) openDir(name string) (*os.File, error) {
 }
 
 func rel(real string) string { return filepath.Join(".", real) }
-
-func realHost(name string) (string, error) {
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(abs)
-}

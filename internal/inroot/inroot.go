@@ -166,7 +166,9 @@ func (r *Root) RealPath(name string) (string, error) {
 	var real string
 	var err error
 	if r.host {
-		real, err = realHost(name)
+		var p Place
+		p, err = findHost(name)
+		real = p.Path
 	} else {
 		real, err = r.realPath(name)
 	}

@@ -279,6 +279,72 @@ func TestProcessMountNamespace(t *testing.T) {
 	}
 }
 
+// A path by way of another process's root is looked up there: neither what that process calls "/", nor a link
+// that it has, leads to the file of the same name that we have.
+func TestPathByRoot(t *testing.T) {
+	unshare, sh := skip.Tool(t, "unshare"), skip.Tool(t, "sh")
+	prog := program(t, "amd64/main") // ours, which must not be taken
+	dir := filepath.Dir(prog)
+	src := t.TempDir()
+	for _, name := range []string{"main", "libtestbin.so"} {
+		if err := os.WriteFile(filepath.Join(src, name), testbin.Read(t, "amd64/"+name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := startIn(t, exec.Command(unshare, "-m", sh, "-c",
+		`mount -t tmpfs probels "$1" && cp "$2"/* "$1" && ln -s "$1/libtestbin.so" "$1/link" && exec "$1/main" "$3" w`, "sh", dir, src, fmt.Sprint(rounds)))
+	root := fmt.Sprintf("/proc/%d/root", s.pid())
+	want := root + dir + "/libtestbin.so"
+	for _, name := range []string{"/libtestbin.so", "/link"} {
+		tg, err := offset.Open(root+dir+name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tg.Close()
+		if tg.Path() != want {
+			t.Errorf("%s: %s, want %s", name, tg.Path(), want)
+		}
+	}
+	exe, err := offset.Open(fmt.Sprintf("/proc/%d/exe", s.pid()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.Close()
+	if want := fmt.Sprintf("/proc/%d/exe", s.pid()); exe.Path() != want {
+		t.Errorf("%s, want %s", exe.Path(), want)
+	}
+	var scanned []string
+	for f, err := range offset.NewScan(nil).Files(t.Context(), root+dir) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		scanned = append(scanned, f.Path())
+	}
+	if len(scanned) != 1 || scanned[0] != want {
+		t.Errorf("%q", scanned)
+	}
+	for _, file := range []string{root + dir + "/link", want} {
+		tg, err := offset.Open(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tg.Close()
+		res, err := tg.Resolve(t.Context(), offset.Func("lib_func"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := res[0].One()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file == want {
+			if got, want := s.calls(t, l), 4*rounds; got != want {
+				t.Errorf("%d hits, want %d", got, want)
+			}
+		}
+	}
+}
+
 // loader maps pieces of a file as a loader would, and calls a function in it.
 const loader = `
 import ctypes, os, sys
