@@ -16,7 +16,7 @@ func (d *Data) Funcs() iter.Seq2[*Func, error] {
 	return func(yield func(*Func, error) bool) {
 		budget := d.f.Budget()
 		eachUnit(d, func(u *die.Unit, buf *die.Buffer) found[Func] {
-			u, err := u.Whole()
+			u, err := u.WholeIn(buf, budget)
 			if err != nil {
 				return found[Func]{err: err}
 			}

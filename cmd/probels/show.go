@@ -136,9 +136,34 @@ type shower struct {
 	syms  usdt.Symbols
 	first bool
 
+	inlined map[string]inlinedCopies
+
 	mappers []offset.Mapper
 	unread  int
 	asked   bool
+}
+
+type inlinedCopies struct {
+	all []offset.InlinedCopy
+	err error
+}
+
+// copies are the inlined copies of a function. All units are gone through for
+// them: in a debug file that has to be inflated once, and what else is asked of it
+// afterwards costs little. So they are asked for first.
+func (s *shower) copies(ctx context.Context, l *offset.Location) inlinedCopies {
+	if l.Name == "" || l.Kind != offset.KindFunc {
+		return inlinedCopies{}
+	}
+	c, ok := s.inlined[l.Name]
+	if !ok {
+		c.all, c.err = s.t.InlinedCopies(ctx, l.Name)
+		if s.inlined == nil {
+			s.inlined = make(map[string]inlinedCopies)
+		}
+		s.inlined[l.Name] = c
+	}
+	return c
 }
 
 func newShower(a *app, t *offset.Target, o *options) *shower {
@@ -211,6 +236,7 @@ func (s *shower) gather(one *shown) {
 			}
 		}
 	}
+	copies := s.copies(ctx, l)
 	what, err := describe(ctx, s.t, one)
 	one.what = what
 	if one.site != nil {
@@ -225,11 +251,11 @@ func (s *shower) gather(one *shown) {
 	if l.Kind == offset.KindUSDT {
 		return
 	}
-	s.function(ctx, one)
+	s.function(ctx, one, copies)
 }
 
 // function finds out what is told of functions only.
-func (s *shower) function(ctx context.Context, one *shown) {
+func (s *shower) function(ctx context.Context, one *shown, copies inlinedCopies) {
 	l := one.l
 	if exits, err := s.t.Exits(ctx, *l); err == nil && len(exits) == 1 {
 		if exits[0].Err == nil {
@@ -244,8 +270,8 @@ func (s *shower) function(ctx context.Context, one *shown) {
 		if one.aliases, err = s.t.Aliases(ctx, *l); err != nil {
 			s.warn(one, oneLine(err))
 		}
-		if one.inlined, err = s.t.InlinedCopies(ctx, l.Name); err != nil && !errors.Is(err, offset.ErrNoDWARF) {
-			s.warn(one, oneLine(err))
+		if one.inlined = copies.all; copies.err != nil && !errors.Is(copies.err, offset.ErrNoDWARF) {
+			s.warn(one, oneLine(copies.err))
 		}
 		if n := len(one.inlined); n > 0 {
 			s.warn(one, fmt.Sprintf("inlined into %s: a probe here misses those", plural(n, "other place")))

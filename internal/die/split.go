@@ -191,6 +191,20 @@ func (u *Unit) Whole() (*Unit, error) {
 	return u, nil
 }
 
+// WholeIn is Whole for who walks over the unit next: its bytes are read into buf,
+// and its root is told from there. Read alone, the root of a unit that is to be
+// inflated would be a way back in the stream.
+func (u *Unit) WholeIn(buf *Buffer, w *Budget) (*Unit, error) {
+	if u.split != nil {
+		b, err := u.load(buf, w)
+		if err != nil {
+			return nil, err
+		}
+		u.info(b)
+	}
+	return u.Whole()
+}
+
 func (u *Unit) openSplit() (*Unit, error) {
 	if u.File.c.DWO {
 		return nil, nil
