@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/probels/probels/elfsym"
 )
@@ -79,7 +80,7 @@ func (i *identifier) identify() Program {
 }
 
 // wantedNames are those that rules ask for.
-var wantedNames = func() map[string]bool {
+var wantedNames = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{javaLauncher: true, "__libc_start_main": true, "__gxx_personality_v0": true, "rust_eh_personality": true}
 	for _, r := range runtimeRules {
 		for _, n := range slices.Concat(r.defines, r.calls) {
@@ -87,12 +88,13 @@ var wantedNames = func() map[string]bool {
 		}
 	}
 	return m
-}()
+})
 
 // readNames goes once through the names that the file has for others or has from
 // them: one walk costs less than a search for each.
 func (i *identifier) readNames() {
 	i.has = map[string]bool{}
+	wanted := wantedNames()
 	for s, err := range i.f.Symbols(elfsym.Dynsym) {
 		if err != nil {
 			i.fail(err)
@@ -104,7 +106,7 @@ func (i *identifier) readNames() {
 		if i.rust == "" && s.Defined() && rustMangled(s.Name) {
 			i.rust = s.Name
 		}
-		if wantedNames[s.Name] {
+		if wanted[s.Name] {
 			i.has[s.Name] = i.has[s.Name] || s.Defined()
 		}
 	}

@@ -1,5 +1,7 @@
 package offset
 
+import "sync"
+
 // A Runtime is a language's implementation, or the language of a compiled
 // program.
 type Runtime string
@@ -88,53 +90,55 @@ type runtimeNote struct {
 	build string   // what builds the probes in
 }
 
-var runtimeNotes = map[Runtime]runtimeNote{
-	CPython: {trace: "Python functions are data: the interpreter's probes carry file, function and line", probe: []string{"python:function__entry", "python:function__return"}, build: "--with-dtrace"},
-	PyPy:    {trace: "Python functions are data, and compiled at run time: it has no USDT probes; use vmprof"},
-	Ruby:    {trace: "Ruby methods are data: the interpreter's probes carry class, method, file and line", probe: []string{"ruby:method__entry", "ruby:method__return", "ruby:cmethod__entry"}, build: "--enable-dtrace"},
-	Perl:    {trace: "Perl subroutines are data: the interpreter's probes carry sub, file, line and package", probe: []string{"perl:sub__entry", "perl:sub__return"}, build: "-Dusedtrace"},
-	PHP:     {trace: "PHP functions are data: the interpreter's probes carry function, file, line and class, with USE_ZEND_DTRACE=1 in the environment", probe: []string{"php:function__entry", "php:function__return"}, build: "--enable-dtrace"},
-	Lua:     {trace: "Lua functions are data, and Lua has no USDT probes: C functions (lua_callk, luaD_call) show that something is called"},
-	LuaJIT:  {trace: "Lua functions are data, and compiled at run time; LuaJIT has no USDT probes: use its own profiler (-jp)"},
-	Bash:    {trace: "shell functions are data, and bash has no USDT probes: readline, execute_command and the builtins are functions"},
-	Zsh:     {trace: "shell functions are data, and zsh has no USDT probes: execlist and doshfunc are functions"},
-	Tcl:     {trace: "Tcl procedures are data: the interpreter's probes carry their names", probe: []string{"tcl:proc__entry", "tcl:proc__return", "tcl:cmd__entry"}, build: "--enable-dtrace"},
-	Guile:   {trace: "Scheme procedures are compiled at run time, and Guile has no USDT probes: primitives are functions scm_*"},
-	RLang:   {trace: "R functions are data, and R has no USDT probes: Rf_eval and Rf_applyClosure are functions"},
-	Julia:   {trace: "Julia functions are compiled at run time; the probes tell of collection and tasks, not of functions: use ENABLE_JITPROFILING=1 and perf", build: "WITH_DTRACE=1"},
-	HotSpot: {trace: "Java methods are compiled at run time: run java with -XX:+ExtendedDTraceProbes, and the machine's probes carry class, method and signature", probe: []string{"hotspot:method__entry", "hotspot:method__return"}, build: "--enable-dtrace"},
-	OpenJ9:  {trace: "Java methods are compiled at run time, and OpenJ9 has no USDT probes: use its own -Xtrace:methods"},
-	JVM:     {trace: "Java methods are compiled at run time; which machine this is could not be told"},
-	GraalVM: {trace: "compiled ahead of time: Java methods are functions of the file, if it has symbols"},
-	NodeJS:  {trace: "JavaScript functions are compiled at run time, and no USDT probe has their names: node --perf-basic-prof writes a perf map; node's own functions are C++"},
-	V8:      {trace: "JavaScript functions are compiled at run time, and no USDT probe has their names: --perf-basic-prof writes a perf map"},
-	CoreCLR: {trace: ".NET methods are compiled at run time, and CoreCLR has LTTng events, no USDT probes of methods: DOTNET_PerfMapEnabled=1 writes a perf map"},
-	Mono:    {trace: ".NET methods are compiled at run time, and no USDT probe has their names: use mono --trace"},
-	BEAM: {trace: "Erlang functions are data: the machine's probes carry process and module:function/arity",
-		probe: []string{"erlang:local__function__entry", "erlang:global__function__entry"}, build: "--with-dynamic-trace=systemtap"},
-	QEMU:      {trace: "the guest's code is translated at run time: probe functions of QEMU itself, and its guest by a TCG plugin"},
-	OCamlByte: {trace: "OCaml functions are bytecode: primitives are C functions caml_*"},
-	OCaml:     {trace: "compiled: OCaml functions are symbols camlModule__name_123"},
-	Haskell:   {trace: "compiled: Haskell's functions do not return as C's do, so that entries can be probed and returns cannot"},
-	Go:        {trace: "compiled: Go functions by name, also if stripped; no return probes, whose trampolines crash Go when a stack moves: probe the RET instructions"},
-	Rust:      {trace: "compiled: functions by demangled name, unless inlined"},
-	Swift:     {trace: "compiled: functions by mangled name"},
-	DLang:     {trace: "compiled: functions by mangled name"},
-	CPlusPlus: {trace: "compiled: functions by demangled name, unless inlined"},
-	C:         {trace: "compiled: functions by name, unless inlined"},
-}
+var runtimeNotes = sync.OnceValue(func() map[Runtime]runtimeNote {
+	return map[Runtime]runtimeNote{
+		CPython: {trace: "Python functions are data: the interpreter's probes carry file, function and line", probe: []string{"python:function__entry", "python:function__return"}, build: "--with-dtrace"},
+		PyPy:    {trace: "Python functions are data, and compiled at run time: it has no USDT probes; use vmprof"},
+		Ruby:    {trace: "Ruby methods are data: the interpreter's probes carry class, method, file and line", probe: []string{"ruby:method__entry", "ruby:method__return", "ruby:cmethod__entry"}, build: "--enable-dtrace"},
+		Perl:    {trace: "Perl subroutines are data: the interpreter's probes carry sub, file, line and package", probe: []string{"perl:sub__entry", "perl:sub__return"}, build: "-Dusedtrace"},
+		PHP:     {trace: "PHP functions are data: the interpreter's probes carry function, file, line and class, with USE_ZEND_DTRACE=1 in the environment", probe: []string{"php:function__entry", "php:function__return"}, build: "--enable-dtrace"},
+		Lua:     {trace: "Lua functions are data, and Lua has no USDT probes: C functions (lua_callk, luaD_call) show that something is called"},
+		LuaJIT:  {trace: "Lua functions are data, and compiled at run time; LuaJIT has no USDT probes: use its own profiler (-jp)"},
+		Bash:    {trace: "shell functions are data, and bash has no USDT probes: readline, execute_command and the builtins are functions"},
+		Zsh:     {trace: "shell functions are data, and zsh has no USDT probes: execlist and doshfunc are functions"},
+		Tcl:     {trace: "Tcl procedures are data: the interpreter's probes carry their names", probe: []string{"tcl:proc__entry", "tcl:proc__return", "tcl:cmd__entry"}, build: "--enable-dtrace"},
+		Guile:   {trace: "Scheme procedures are compiled at run time, and Guile has no USDT probes: primitives are functions scm_*"},
+		RLang:   {trace: "R functions are data, and R has no USDT probes: Rf_eval and Rf_applyClosure are functions"},
+		Julia:   {trace: "Julia functions are compiled at run time; the probes tell of collection and tasks, not of functions: use ENABLE_JITPROFILING=1 and perf", build: "WITH_DTRACE=1"},
+		HotSpot: {trace: "Java methods are compiled at run time: run java with -XX:+ExtendedDTraceProbes, and the machine's probes carry class, method and signature", probe: []string{"hotspot:method__entry", "hotspot:method__return"}, build: "--enable-dtrace"},
+		OpenJ9:  {trace: "Java methods are compiled at run time, and OpenJ9 has no USDT probes: use its own -Xtrace:methods"},
+		JVM:     {trace: "Java methods are compiled at run time; which machine this is could not be told"},
+		GraalVM: {trace: "compiled ahead of time: Java methods are functions of the file, if it has symbols"},
+		NodeJS:  {trace: "JavaScript functions are compiled at run time, and no USDT probe has their names: node --perf-basic-prof writes a perf map; node's own functions are C++"},
+		V8:      {trace: "JavaScript functions are compiled at run time, and no USDT probe has their names: --perf-basic-prof writes a perf map"},
+		CoreCLR: {trace: ".NET methods are compiled at run time, and CoreCLR has LTTng events, no USDT probes of methods: DOTNET_PerfMapEnabled=1 writes a perf map"},
+		Mono:    {trace: ".NET methods are compiled at run time, and no USDT probe has their names: use mono --trace"},
+		BEAM: {trace: "Erlang functions are data: the machine's probes carry process and module:function/arity",
+			probe: []string{"erlang:local__function__entry", "erlang:global__function__entry"}, build: "--with-dynamic-trace=systemtap"},
+		QEMU:      {trace: "the guest's code is translated at run time: probe functions of QEMU itself, and its guest by a TCG plugin"},
+		OCamlByte: {trace: "OCaml functions are bytecode: primitives are C functions caml_*"},
+		OCaml:     {trace: "compiled: OCaml functions are symbols camlModule__name_123"},
+		Haskell:   {trace: "compiled: Haskell's functions do not return as C's do, so that entries can be probed and returns cannot"},
+		Go:        {trace: "compiled: Go functions by name, also if stripped; no return probes, whose trampolines crash Go when a stack moves: probe the RET instructions"},
+		Rust:      {trace: "compiled: functions by demangled name, unless inlined"},
+		Swift:     {trace: "compiled: functions by mangled name"},
+		DLang:     {trace: "compiled: functions by mangled name"},
+		CPlusPlus: {trace: "compiled: functions by demangled name, unless inlined"},
+		C:         {trace: "compiled: functions by name, unless inlined"},
+	}
+})
 
 // Trace is one line on how programs of the runtime are traced; "" if nothing is
 // known.
-func (r Runtime) Trace() string { return runtimeNotes[r].trace }
+func (r Runtime) Trace() string { return runtimeNotes()[r].trace }
 
 // FunctionProbes are the USDT probes that carry the names of a script's functions;
 // none if the runtime has none.
-func (r Runtime) FunctionProbes() []string { return append([]string(nil), runtimeNotes[r].probe...) }
+func (r Runtime) FunctionProbes() []string { return append([]string(nil), runtimeNotes()[r].probe...) }
 
 // ProbesNeed is what the runtime has to be configured with to have USDT probes; ""
 // if it never has.
-func (r Runtime) ProbesNeed() string { return runtimeNotes[r].build }
+func (r Runtime) ProbesNeed() string { return runtimeNotes()[r].build }
 
 // Interpreter reports whether the functions of the programs that people write for
 // the runtime are not functions of an ELF file.

@@ -9,6 +9,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // What the names in a tar make of it.
@@ -20,7 +21,9 @@ const (
 
 // Other things have a manifest.json, so that what docker save and podman write
 // beside it has to be there too: configurations and layers called by their digests.
-var dockerNames = regexp.MustCompile(`^[0-9a-f]{64}\.(json|tar)$|^[^/]+/layer\.tar$|^blobs/sha256/[0-9a-f]{64}$`)
+var dockerNames = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9a-f]{64}\.(json|tar)$|^[^/]+/layer\.tar$|^blobs/sha256/[0-9a-f]{64}$`)
+})
 
 func imageKind(names iter.Seq[string]) int {
 	var index, layout, manifest, parts bool
@@ -33,7 +36,7 @@ func imageKind(names iter.Seq[string]) int {
 		case "manifest.json":
 			manifest = true
 		default:
-			parts = parts || dockerNames.MatchString(name)
+			parts = parts || dockerNames().MatchString(name)
 		}
 	}
 	switch {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/usdt/consumer"
@@ -155,7 +156,7 @@ func (pr *Probe) label(i int) string {
 		return plain
 	}
 	name := pr.Names[i]
-	if name == "" || len(name) > 31 || identifier(name) != name || reserved[name] || strings.HasPrefix(name, "common_") || strings.HasPrefix(name, "arg") {
+	if name == "" || len(name) > 31 || identifier(name) != name || reserved()[name] || strings.HasPrefix(name, "common_") || strings.HasPrefix(name, "arg") {
 		return plain
 	}
 	for k := range pr.Names {
@@ -166,7 +167,7 @@ func (pr *Probe) label(i int) string {
 	return name
 }
 
-var reserved = func() map[string]bool {
+var reserved = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(`auto break case char const continue default do double else enum extern float for goto if inline int long
 		register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while _Bool bool ctx
@@ -174,7 +175,7 @@ var reserved = func() map[string]bool {
 		m[w] = true
 	}
 	return m
-}()
+})
 
 func (pr *Probe) isString(i int) bool {
 	if i >= len(pr.Types) {

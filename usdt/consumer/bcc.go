@@ -3,6 +3,7 @@ package consumer
 import (
 	"debug/elf"
 	"strings"
+	"sync"
 
 	"github.com/probels/probels/usdt/operand"
 )
@@ -10,18 +11,20 @@ import (
 const renumbered = "; bcc leaves it out and gives the next ones wrong numbers"
 
 // bccFormats are the forms of src/cc/usdt/usdt_args.cc, without "N@".
-var bccFormats = map[elf.Machine][]string{
-	elf.EM_X86_64: {
-		"$H", "%R",
-		"(%R)", "H(%R)", "(%R,%R)", "H(%R,%R)", "(%R,%R,H)", "H(%R,%R,H)",
-		"I(%R)", "I+H(%R)", "I-H(%R)", "H+I(%R)",
-	},
-	elf.EM_AARCH64:   {"H", "R", "[R]", "[R,H]", "[R, H]", "[R,R]", "[R, R]"},
-	elf.EM_PPC64:     {"iH", "%R", "U", "H(%R)", "H(U)", "U,U", "%R,%R"},
-	elf.EM_S390:      {"H", "%R", "H(%R)", "H(%R,%R)", "(%R)"},
-	elf.EM_RISCV:     {"H", "R", "H(R)"},
-	elf.EM_LOONGARCH: {"H", "$R", "[$R,H]", "[$R, H]", "[$R]"},
-}
+var bccFormats = sync.OnceValue(func() map[elf.Machine][]string {
+	return map[elf.Machine][]string{
+		elf.EM_X86_64: {
+			"$H", "%R",
+			"(%R)", "H(%R)", "(%R,%R)", "H(%R,%R)", "(%R,%R,H)", "H(%R,%R,H)",
+			"I(%R)", "I+H(%R)", "I-H(%R)", "H+I(%R)",
+		},
+		elf.EM_AARCH64:   {"H", "R", "[R]", "[R,H]", "[R, H]", "[R,R]", "[R, R]"},
+		elf.EM_PPC64:     {"iH", "%R", "U", "H(%R)", "H(U)", "U,U", "%R,%R"},
+		elf.EM_S390:      {"H", "%R", "H(%R)", "H(%R,%R)", "(%R)"},
+		elf.EM_RISCV:     {"H", "R", "H(R)"},
+		elf.EM_LOONGARCH: {"H", "$R", "[$R,H]", "[$R, H]", "[$R]"},
+	}
+})
 
 var bccX86Registers = once(`^([re]?[abcd]x|[abcd]l|[re]?[sd]i|[sd]il|[re]?[sb]p|[sb]pl|[re]?ip|r([89]|1[0-5])[dwb]?|xmm[0-9]+)$`)
 var bccARM64Registers = once(`^(x([12]?[0-9]|3[01])|sp)$`)
@@ -72,7 +75,7 @@ func byNumber(c Consumer, p Program, out []Finding) {
 }
 
 func bccParser(tool string, p Program, a *operand.Arg) Finding {
-	formats := bccFormats[p.Machine]
+	formats := bccFormats()[p.Machine]
 	if formats == nil || p.Class != elf.ELFCLASS64 {
 		return fails("%s reads no arguments of %s programs", tool, machineOf(p))
 	}

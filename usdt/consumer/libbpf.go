@@ -14,49 +14,53 @@ import (
 // libbpfFormats are usdt.c's sscanf formats in the order in which they are
 // tried: the first that fits decides. The names behind them say which holes are
 // what: s size, d displacement, r register, k scale, c constant.
-var libbpfFormats = map[elf.Machine][][2]string{
-	elf.EM_X86_64: {
-		{" D @ D ( %* , %* , D )", "sdrrk"},
-		{" D @ ( %* , %* , D )", "srrk"},
-		{" D @ D ( %* , %R )", "sdrr"},
-		{" D @ ( %* , %R )", "srr"},
-		{" D @ D ( %R )", "sdr"},
-		{" D @ ( %R )", "sr"},
-		{" D @ %R", "sr"},
-		{" D @ $D", "sc"},
-	},
-	elf.EM_S390: {
-		{" D @ D ( %R )", "sdr"},
-		{" D @ %R", "sr"},
-		{" D @ D", "sc"},
-	},
-	elf.EM_AARCH64: {
-		{" D @ [ R , D ]", "srd"},
-		{" D @ [ R ]", "sr"},
-		{" D @ D", "sc"},
-		{" D @ R", "sr"},
-	},
-	elf.EM_ARM: {
-		{" D @ [ R , #D ]", "srd"},
-		{" D @ [ R ]", "sr"},
-		{" D @ #D", "sc"},
-		{" D @ R", "sr"},
-	},
-	elf.EM_RISCV: {
-		{" D @ D ( R )", "sdr"},
-		{" D @ D", "sc"},
-		{" D @ R", "sr"},
-	},
-}
+var libbpfFormats = sync.OnceValue(func() map[elf.Machine][][2]string {
+	return map[elf.Machine][][2]string{
+		elf.EM_X86_64: {
+			{" D @ D ( %* , %* , D )", "sdrrk"},
+			{" D @ ( %* , %* , D )", "srrk"},
+			{" D @ D ( %* , %R )", "sdrr"},
+			{" D @ ( %* , %R )", "srr"},
+			{" D @ D ( %R )", "sdr"},
+			{" D @ ( %R )", "sr"},
+			{" D @ %R", "sr"},
+			{" D @ $D", "sc"},
+		},
+		elf.EM_S390: {
+			{" D @ D ( %R )", "sdr"},
+			{" D @ %R", "sr"},
+			{" D @ D", "sc"},
+		},
+		elf.EM_AARCH64: {
+			{" D @ [ R , D ]", "srd"},
+			{" D @ [ R ]", "sr"},
+			{" D @ D", "sc"},
+			{" D @ R", "sr"},
+		},
+		elf.EM_ARM: {
+			{" D @ [ R , #D ]", "srd"},
+			{" D @ [ R ]", "sr"},
+			{" D @ #D", "sc"},
+			{" D @ R", "sr"},
+		},
+		elf.EM_RISCV: {
+			{" D @ D ( R )", "sdr"},
+			{" D @ D", "sc"},
+			{" D @ R", "sr"},
+		},
+	}
+})
 
 // libbpfRegisters are the registers in usdt.c's table of each machine.
-var libbpfRegisters = map[elf.Machine]func() *regexp.Regexp{
-	elf.EM_X86_64:  once(`^([re]?[abcd]x|[abcd]l|[re]?[sd]i|[sd]il|[re]?[sb]p|[sb]pl|[re]?ip|r([89]|1[0-5])[dwb]?)$`),
-	elf.EM_S390:    once(`^r([0-9]|1[0-5])$`),
-	elf.EM_AARCH64: once(`^(x([12]?[0-9]|30)|sp)$`),
-	elf.EM_ARM:     once(`^(r([0-9]|10)|fp|ip|sp|lr|pc)$`),
-	elf.EM_RISCV:   once(`^(ra|sp|gp|tp|a[0-7]|s([0-9]|1[01])|t[0-6])$`),
-}
+var libbpfRegisters = sync.OnceValue(func() map[elf.Machine]func() *regexp.Regexp {
+	return map[elf.Machine]func() *regexp.Regexp{
+		elf.EM_X86_64:  once(`^([re]?[abcd]x|[abcd]l|[re]?[sd]i|[sd]il|[re]?[sb]p|[sb]pl|[re]?ip|r([89]|1[0-5])[dwb]?)$`),
+		elf.EM_S390:    once(`^r([0-9]|1[0-5])$`),
+		elf.EM_AARCH64: once(`^(x([12]?[0-9]|30)|sp)$`),
+		elf.EM_ARM:     once(`^(r([0-9]|10)|fp|ip|sp|lr|pc)$`),
+		elf.EM_RISCV:   once(`^(ra|sp|gp|tp|a[0-7]|s([0-9]|1[01])|t[0-6])$`),
+	}
+})
 
 func once(expr string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
@@ -65,7 +69,7 @@ func once(expr string) func() *regexp.Regexp {
 const libbpfMaxArgs = 12 // BPF_USDT_MAX_ARG_CNT
 
 func libbpf(p Program, args []operand.Arg, spec string, out []Finding) {
-	formats, ok := libbpfFormats[p.Machine]
+	formats, ok := libbpfFormats()[p.Machine]
 	if !ok || p.Class == elf.ELFCLASS32 && p.Machine != elf.EM_ARM {
 		for i := range out {
 			out[i] = fails("libbpf reads no arguments of %s programs", machineOf(p))
@@ -101,7 +105,7 @@ func libbpfArg(p Program, formats [][2]string, rest string, a *operand.Arg) Find
 					return fails("libbpf knows no size %s", hole+wholeProbe)
 				}
 			case 'r':
-				if !libbpfRegisters[p.Machine]().MatchString(strings.TrimRight(hole, " \t")) {
+				if !libbpfRegisters()[p.Machine]().MatchString(strings.TrimRight(hole, " \t")) {
 					if n > len(a.Text) {
 						return fails("libbpf takes it and the next argument for one" + wholeProbe)
 					}

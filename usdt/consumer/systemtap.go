@@ -4,15 +4,18 @@ import (
 	"debug/elf"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/probels/probels/usdt/operand"
 )
 
-var stapRegisters = map[elf.Machine]func() *regexp.Regexp{
-	elf.EM_AARCH64: once(`^(x([12]?[0-9]|30)|w([12]?[0-9]|30)|sp|v([12]?[0-9]|3[01]))$`),
-	elf.EM_ARM:     once(`^(r([0-9]|1[0-5])|fp|ip|sp|lr|pc)$`),
-	elf.EM_RISCV:   once(`^(x([12]?[0-9]|3[01])|ra|sp|gp|tp|fp|a[0-7]|s([0-9]|1[01])|t[0-6])$`),
-}
+var stapRegisters = sync.OnceValue(func() map[elf.Machine]func() *regexp.Regexp {
+	return map[elf.Machine]func() *regexp.Regexp{
+		elf.EM_AARCH64: once(`^(x([12]?[0-9]|30)|w([12]?[0-9]|30)|sp|v([12]?[0-9]|3[01]))$`),
+		elf.EM_ARM:     once(`^(r([0-9]|1[0-5])|fp|ip|sp|lr|pc)$`),
+		elf.EM_RISCV:   once(`^(x([12]?[0-9]|3[01])|ra|sp|gp|tp|fp|a[0-7]|s([0-9]|1[01])|t[0-6])$`),
+	}
+})
 
 func systemtap(p Program, a *operand.Arg) Finding {
 	text := body(a)
@@ -51,7 +54,7 @@ func systemtap(p Program, a *operand.Arg) Finding {
 			return fails("systemtap knows no shifted or extended index")
 		}
 		for _, r := range regs {
-			if r.Name != "" && !stapRegisters[p.Machine]().MatchString(r.Name) {
+			if r.Name != "" && !stapRegisters()[p.Machine]().MatchString(r.Name) {
 				return fails("systemtap knows no register %s", r.Name)
 			}
 		}
