@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/skip"
 )
 
 // self is the table of the running test, and how far its functions are from
@@ -70,6 +71,9 @@ func TestGoTableRuntime(t *testing.T) {
 			continue
 		}
 		step := max(1, fn.Size/4)
+		if skip.Race {
+			step = fn.Size
+		}
 		for at := uint64(0); at < fn.Size; at += step {
 			checkRuntime(t, tab, fn.Addr+elfsym.Addr(at), pc+uintptr(at))
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/probels/probels/internal/skip"
 	"github.com/probels/probels/internal/testbin"
 )
 
@@ -13,7 +14,7 @@ import (
 // places are the file's end, and none of it may panic or make one answer deny another.
 func TestHeaderEdges(t *testing.T) {
 	files := []string{"amd64/main", "arm/libtestbin.so", "ppc64/main"}
-	if testing.Short() {
+	if testing.Short() || skip.Race {
 		files = files[:1]
 	}
 	for _, name := range files {

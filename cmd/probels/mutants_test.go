@@ -15,6 +15,7 @@ import (
 
 	"github.com/probels/probels/internal/mutate"
 	"github.com/probels/probels/internal/mutate/trial"
+	"github.com/probels/probels/internal/skip"
 	"github.com/probels/probels/internal/testbin"
 )
 
@@ -166,7 +167,7 @@ func TestMutants(t *testing.T) {
 		return
 	}
 	each := uint64(6)
-	if testing.Short() {
+	if testing.Short() || skip.Race {
 		each = 2
 	}
 	for i, name := range []string{
