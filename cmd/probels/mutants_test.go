@@ -21,9 +21,11 @@ import (
 
 // A long run, over files of this machine; go run ./internal/cmd/mutants does it.
 var (
-	mutantFiles = flag.String("mutants.files", "", "comma-separated files to damage in TestMutants, in the place of the committed ones")
-	mutantTime  = flag.Duration("mutants.for", time.Minute, "how long, with -mutants.files")
-	mutantSeed  = flag.Uint64("mutants.seed", 1, "the first seed, with -mutants.files")
+	mutantList  = flag.String("mutants.list", "", "a file of the names of files, one a line, to damage in TestMutants in the place of the committed ones")
+	mutantAsIs  = flag.Bool("mutants.as-is", false, "the files once each as they are, not damaged: for those that are broken already")
+	mutantCount = flag.Int("mutants.n", 0, "at most so many mutants; 0 is as many as there is time for")
+	mutantTime  = flag.Duration("mutants.for", time.Minute, "how long, with -mutants.list")
+	mutantSeed  = flag.Uint64("mutants.seed", 1, "the first seed, with -mutants.list")
 	mutantOnly  = flag.Bool("mutants.only", false, "this seed alone, each task and what it cost told")
 	mutantLog   = flag.String("mutants.log", os.DevNull, "where each seed is written before it is tried")
 )
@@ -107,11 +109,18 @@ func (w *worstCost) add(c trial.Cost, of string) {
 }
 
 func newMutantTrial(t testing.TB, file string, null *os.File) *mutantTrial {
+	mt, data := newTrial(t, file, null)
+	mt.source = mutate.New(data)
+	return mt
+}
+
+// newTrial runs all tasks over a file as it is.
+func newTrial(t testing.TB, file string, null *os.File) (*mutantTrial, []byte) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mt := &mutantTrial{file: file, dir: t.TempDir(), source: mutate.New(data)}
+	mt := &mutantTrial{file: file, dir: t.TempDir()}
 	if err := os.WriteFile(mt.path(), data, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +132,7 @@ func newMutantTrial(t testing.TB, file string, null *os.File) *mutantTrial {
 		}
 		mt.base = append(mt.base, cost)
 	}
-	return mt
+	return mt, data
 }
 
 // The name stays the file's own: an archive is known by it.
@@ -162,8 +171,17 @@ func TestMutants(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	if *mutantFiles != "" {
-		longMutants(t, strings.Split(*mutantFiles, ","), null)
+	if *mutantList != "" {
+		list, err := os.ReadFile(*mutantList)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := strings.Split(strings.TrimSpace(string(list)), "\n")
+		if *mutantAsIs {
+			asIs(t, files, null)
+		} else {
+			longMutants(t, files, null)
+		}
 		return
 	}
 	each := uint64(6)
@@ -201,7 +219,7 @@ func longMutants(t *testing.T, files []string, null *os.File) {
 	}()
 	for round := uint64(0); ; round++ {
 		for _, file := range files {
-			if time.Now().After(end) {
+			if time.Now().After(end) || *mutantCount > 0 && n >= *mutantCount {
 				return
 			}
 			mt := trials[file]
@@ -227,4 +245,30 @@ func longMutants(t *testing.T, files []string, null *os.File) {
 			}
 		}
 	}
+}
+
+// asIs runs all tasks over files as others keep them, broken ones among them. There is no undamaged file to measure
+// by: the limits hold as they are, and big files may well be over them.
+func asIs(t *testing.T, files []string, null *os.File) {
+	log, err := os.Create(*mutantLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	n, tasks := 0, 0
+	var w worstCost
+	for _, file := range files {
+		fmt.Fprintln(log, 0, file)
+		mt, _ := newTrial(t, file, null)
+		os.RemoveAll(mt.dir) // thousands of files, some of them large
+		n++
+		for i, task := range mt.tasks {
+			tasks++
+			w.add(mt.base[i], task.Name+" of "+file)
+			if mt.base[i].CPU > 2*time.Second || mt.base[i].Alloc > 256<<20 {
+				t.Errorf("%s: %s took %v and %d KB", file, task.Name, mt.base[i].CPU, mt.base[i].Alloc>>10)
+			}
+		}
+	}
+	t.Logf("%d files, %d tasks; the most: %v (%s), %d KB (%s)", n, tasks, w.CPU, w.cpuOf, w.Alloc>>10, w.allocOf)
 }
