@@ -13,6 +13,9 @@ import (
 
 	"github.com/probels/probels/dwarfinfo"
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/heap"
+	"github.com/probels/probels/internal/mutate"
+	"github.com/probels/probels/internal/testbin"
 	"github.com/probels/probels/usdt/operand"
 )
 
@@ -163,47 +166,80 @@ func FuzzFuncs(f *testing.F) {
 		if err != nil {
 			return
 		}
-		n := 0
-		for f, err := range d.Funcs() {
-			if (f == nil) == (err == nil) {
-				t.Fatalf("%v and %v", f, err)
+		heap.Bound(t, len(b), 2000, 64, func() { holdFuncs(t, d) })
+	})
+}
+
+// FuzzMutant is the same over files whose debug information is damaged where its fields are, and held to what it allocates.
+func FuzzMutant(f *testing.F) {
+	names := []string{"amd64/probe-dwarf4", "amd64/probe-pie.debug", "amd64/probe-zlib", "amd64/probe-zstd", "amd64/rust-v0.so"}
+	sources := make([]*mutate.Source, len(names))
+	for i, name := range names {
+		sources[i] = mutate.New(testbin.Read(f, name))
+		for seed := range uint64(6) {
+			f.Add(uint8(i), seed, seed%3)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, seed, then uint64) {
+		b := sources[int(which)%len(sources)].Mutant(seed).Data
+		if then != 0 {
+			b = mutate.New(b).Mutant(then).Data
+		}
+		file, err := elfsym.NewFile(bytes.NewReader(b), int64(len(b)), nil)
+		if err != nil {
+			return
+		}
+		// Undamaged they take 2 to 15 MB, what is decompressed again and again included.
+		heap.Bound(t, len(b), 400, 128, func() {
+			if d, err := dwarfinfo.New(dwarfinfo.FromELF(file)); err == nil {
+				holdFuncs(t, d)
 			}
-			if n++; err != nil || n > 4 {
-				continue
-			}
-			for _, r := range f.Ranges {
-				if r.Low >= r.High {
-					t.Fatalf("%s has the range %+v", f.Name, r)
-				}
-			}
-			if !f.Contains(f.Entry) {
-				t.Fatalf("%s begins at 0x%x, outside of %+v", f.Name, uint64(f.Entry), f.Ranges)
-			}
-			if at, err := d.FuncAt(f.Entry); at == nil && err == nil {
-				t.Fatalf("nothing is at the entry of %+v", f)
-			}
-			if _, err := d.Frames(f.Entry); err == nil {
-				_, _ = f.QualifiedName()
-				_, _ = f.DeclFile()
-			}
-			checkValues(t, d, f)
-			if f.Name == "" || f.Err != nil {
-				continue
-			}
-			found := false
-			for g := range d.Lookup(f.Name) {
-				found = found || g != nil && g.Entry == f.Entry
-			}
-			if !found {
-				t.Fatalf("%q is listed and not found", f.Name)
-			}
-			for in, err := range d.Inlined(f.Name) {
-				if err == nil && !in.Into.Contains(in.Into.Entry) {
-					t.Fatalf("%+v", in)
-				}
+		})
+	})
+}
+
+// holdFuncs walks all functions and asks the first everything.
+func holdFuncs(t *testing.T, d *dwarfinfo.Data) {
+	n := 0
+	for f, err := range d.Funcs() {
+		if (f == nil) == (err == nil) {
+			t.Fatalf("%v and %v", f, err)
+		}
+		if n++; err != nil || n > 4 {
+			continue
+		}
+		for _, r := range f.Ranges {
+			if r.Low >= r.High {
+				t.Fatalf("%s has the range %+v", f.Name, r)
 			}
 		}
-	})
+		if !f.Contains(f.Entry) {
+			t.Fatalf("%s begins at 0x%x, outside of %+v", f.Name, uint64(f.Entry), f.Ranges)
+		}
+		if at, err := d.FuncAt(f.Entry); at == nil && err == nil {
+			t.Fatalf("nothing is at the entry of %+v", f)
+		}
+		if _, err := d.Frames(f.Entry); err == nil {
+			_, _ = f.QualifiedName()
+			_, _ = f.DeclFile()
+		}
+		checkValues(t, d, f)
+		if f.Name == "" || f.Err != nil {
+			continue
+		}
+		found := false
+		for g := range d.Lookup(f.Name) {
+			found = found || g != nil && g.Entry == f.Entry
+		}
+		if !found {
+			t.Fatalf("%q is listed and not found", f.Name)
+		}
+		for in, err := range d.Inlined(f.Name) {
+			if err == nil && !in.Into.Contains(in.Into.Entry) {
+				t.Fatalf("%+v", in)
+			}
+		}
+	}
 }
 
 // checkValues asks for everything about a function's parameters and variables:

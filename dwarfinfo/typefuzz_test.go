@@ -12,6 +12,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/probels/probels/dwarfinfo"
+	"github.com/probels/probels/internal/heap"
 )
 
 // loops is a unit whose types lead to themselves: a pointer to a typedef of
@@ -110,47 +111,49 @@ func FuzzTypes(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte, big bool, name, member string) {
-		d, err := unpack(b).data(t, big)
-		if err != nil {
-			return
-		}
-		n := 0
-		for typ, err := range d.TypeNamed(name) {
-			if (typ == nil) == (err == nil) {
-				t.Fatalf("%v and %v", typ, err)
-			}
-			if n++; n > 4 {
-				break
-			}
+		heap.Bound(t, len(b), 5000, 64, func() {
+			d, err := unpack(b).data(t, big)
 			if err != nil {
-				continue
+				return
 			}
-			if !typ.Called(name) {
-				t.Fatalf("%v is not called %q", typ, name)
-			}
-			if len(typ.String()) > 1<<20 {
-				t.Fatalf("a type's text has %d bytes", len(typ.String()))
-			}
-			if err := typ.WriteLayout(&bytes.Buffer{}); err == nil {
-				_, _ = typ.Layout()
-			}
-			_, _ = typ.Member("." + member)
-			if s := typ.Strip(); s.Kind.Aggregate() {
-				fields, _ := s.Fields()
-				for _, f := range fields {
-					m, err := s.Member("." + f.Name)
-					if err == nil && m.Offsets[0] != f.Offset && f.Name != "" {
-						// Of two with one name none is found, so this is another.
-						t.Fatalf("%v: %s is at %d, found at %v", s, f.Name, f.Offset, m.Offsets)
+			n := 0
+			for typ, err := range d.TypeNamed(name) {
+				if (typ == nil) == (err == nil) {
+					t.Fatalf("%v and %v", typ, err)
+				}
+				if n++; n > 4 {
+					break
+				}
+				if err != nil {
+					continue
+				}
+				if !typ.Called(name) {
+					t.Fatalf("%v is not called %q", typ, name)
+				}
+				if len(typ.String()) > 1<<20 {
+					t.Fatalf("a type's text has %d bytes", len(typ.String()))
+				}
+				if err := typ.WriteLayout(&bytes.Buffer{}); err == nil {
+					_, _ = typ.Layout()
+				}
+				_, _ = typ.Member("." + member)
+				if s := typ.Strip(); s.Kind.Aggregate() {
+					fields, _ := s.Fields()
+					for _, f := range fields {
+						m, err := s.Member("." + f.Name)
+						if err == nil && m.Offsets[0] != f.Offset && f.Name != "" {
+							// Of two with one name none is found, so this is another.
+							t.Fatalf("%v: %s is at %d, found at %v", s, f.Name, f.Offset, m.Offsets)
+						}
+					}
+				}
+				var out bytes.Buffer
+				if err := d.BTF(&out, typ); err == nil {
+					if _, err := btf.LoadSpecFromReader(bytes.NewReader(out.Bytes())); err != nil {
+						t.Fatalf("BTF of %v: %v", typ, err)
 					}
 				}
 			}
-			var out bytes.Buffer
-			if err := d.BTF(&out, typ); err == nil {
-				if _, err := btf.LoadSpecFromReader(bytes.NewReader(out.Bytes())); err != nil {
-					t.Fatalf("BTF of %v: %v", typ, err)
-				}
-			}
-		}
+		})
 	})
 }

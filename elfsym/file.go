@@ -68,6 +68,12 @@ type Limits struct {
 	// Sections is the largest number of section headers. Default 1<<20; a
 	// kernel built with -ffunction-sections has some 100,000.
 	Sections uint64
+
+	// Symbols is the largest number of entries of one symbol table. A sparse
+	// file of a few kilobytes on disk can have 2^32 of them, which would take
+	// minutes to walk. Default 1<<26, 1.6 GB of them; the largest programs have
+	// some millions.
+	Symbols uint64
 }
 
 func (l Limits) withDefaults() Limits {
@@ -79,6 +85,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Sections == 0 {
 		l.Sections = 1 << 20
+	}
+	if l.Symbols == 0 {
+		l.Symbols = 1 << 26
 	}
 	return l
 }

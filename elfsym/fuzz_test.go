@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"debug/elf"
 	"fmt"
+	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/elfwrite"
+	"github.com/probels/probels/internal/mutate"
 	"github.com/probels/probels/internal/testbin"
 )
 
@@ -47,21 +50,68 @@ func FuzzFile(f *testing.F) {
 		if len(b) > 1<<20 {
 			return
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		ask(t, b)
-		runtime.ReadMemStats(&after)
-		// Tables of small entries become larger values, and each question
-		// reads anew; inflated sections have their own limit, below.
-		if n, limit := after.TotalAlloc-before.TotalAlloc, uint64(400*len(b)+64<<20); n > limit {
-			t.Errorf("%d bytes allocated for a file of %d, %d allowed", n, len(b), limit)
-		}
+		bounded(t, b)
 	})
 }
 
-func ask(t *testing.T, b []byte) {
+// FuzzMutant is FuzzFile over files that are damaged where their fields are, once or twice.
+func FuzzMutant(f *testing.F) {
+	names := []string{"amd64/libtestbin-both.so", "amd64/probe-pie", "amd64/probe-zstd", "amd64/probe-dwarf4", "amd64/libtestbin-sysv-noshdr.so", "arm/libtestbin.so",
+		"i386/libtestbin.so", "mips64el/main", "ppc64/main", "riscv64/main", "s390x/libtestbin.so", "amd64/probe.o"}
+	sources := make([]*mutate.Source, len(names))
+	for i, name := range names {
+		sources[i] = mutate.New(testbin.Read(f, name))
+		for seed := range uint64(10) {
+			f.Add(uint8(i), seed, seed%3)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, seed, then uint64) {
+		b := sources[int(which)%len(sources)].Mutant(seed).Data
+		if then != 0 {
+			b = mutate.New(b).Mutant(then).Data
+		}
+		bounded(t, b)
+	})
+}
+
+// bounded asks everything, and holds what was allocated and read to the size of the file.
+func bounded(t *testing.T, b []byte) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	read := ask(t, b)
+	runtime.ReadMemStats(&after)
+	// Tables of small entries become larger values, and each question
+	// reads anew; inflated sections have their own limit, below.
+	if n, limit := after.TotalAlloc-before.TotalAlloc, uint64(400*len(b)+64<<20); n > limit {
+		t.Errorf("%d bytes allocated for a file of %d, %d allowed", n, len(b), limit)
+	}
+	// Some hundreds of questions: 6 times the size for the sound ones.
+	if limit := 60*len(b) + 1<<20; read > limit {
+		t.Errorf("%d bytes read of a file of %d, %d allowed", read, len(b), limit)
+	}
+}
+
+// A tally counts the bytes that are read.
+type tally struct {
+	r *bytes.Reader
+	n int
+}
+
+func (c *tally) ReadAt(p []byte, off int64) (int, error) {
+	c.n += len(p)
+	return c.r.ReadAt(p, off)
+}
+
+// ask returns how many bytes were read for the answers.
+func ask(t *testing.T, b []byte) int {
+	c := &tally{r: bytes.NewReader(b)}
+	askFile(t, c, int64(len(b)))
+	return c.n
+}
+
+func askFile(t *testing.T, r io.ReaderAt, size int64) {
 	lim := elfsym.Limits{Inflate: 1 << 16}
-	f, err := elfsym.NewFile(bytes.NewReader(b), int64(len(b)), &elfsym.Options{Limits: lim})
+	f, err := elfsym.NewFile(r, size, &elfsym.Options{Limits: lim})
 	if (f == nil) == (err == nil) {
 		t.Fatalf("a file %v and an error %v", f != nil, err)
 	}
@@ -128,6 +178,13 @@ func checkParts(t *testing.T, f *elfsym.File) {
 		}
 		f.CFAAt(pc)
 	}
+	n := 0
+	for range f.Pointers() {
+		n++
+	}
+	if most := f.Size() + 1000; int64(n) > most {
+		t.Errorf("%d pointers in %d bytes", n, f.Size())
+	}
 	if g, err := f.GoFuncs(); g != nil && err == nil {
 		n := 0
 		for fn, err := range g.Funcs() {
@@ -158,6 +215,12 @@ func checkAddr(t *testing.T, f *elfsym.File, a elfsym.Addr) {
 	}
 	if back, err := segs.Addr(off); err == nil && back != a {
 		t.Errorf("0x%x is at offset 0x%x, and that is at 0x%x", uint64(a), uint64(off), uint64(back))
+	}
+	// By hand, from the program headers.
+	if !slices.ContainsFunc(segs.All(), func(s elfsym.Segment) bool {
+		return s.Type == elf.PT_LOAD && s.Flags&elf.PF_X != 0 && a >= s.Addr && uint64(a-s.Addr) < s.FileSize && off == s.Offset+elfsym.Offset(a-s.Addr)
+	}) {
+		t.Errorf("0x%x is at offset 0x%x by no segment", uint64(a), uint64(off))
 	}
 	if end, ok := segs.CodeEnd(a); !ok || end <= a {
 		t.Errorf("0x%x is code that ends at 0x%x, %v", uint64(a), uint64(end), ok)

@@ -68,6 +68,9 @@ func (f *File) symbolSection(secs *sectionTable, s *Section, src Source) (*symbo
 	if t.off > f.size || s.Size > f.size-t.off {
 		return nil, &FormatError{s.Name, s.Offset, fmt.Sprintf("%d bytes wanted, the file ends at 0x%x", s.Size, f.size), ErrTruncated}
 	}
+	if err := t.checkCount(); err != nil {
+		return nil, err
+	}
 	strs := secs.linked(s.Link, elf.SHT_STRTAB)
 	if strs == nil {
 		return nil, damaged(s.Name, t.off, "its strings, section %d, are none", s.Link)
@@ -153,9 +156,20 @@ func (f *File) dynsymSegment() (*symbolTable, error) {
 	if t.n > 1<<32 || off > f.size || t.n > (f.size-off)/f.symSize() {
 		return nil, &FormatError{"dynamic symbols", Offset(off), fmt.Sprintf("%d of them, the file ends at 0x%x", t.n, f.size), ErrTruncated}
 	}
+	if err := t.checkCount(); err != nil {
+		return nil, err
+	}
 	v.n = t.n
 	t.versions = f.versionsOnce(v)
 	return t, nil
+}
+
+// checkCount holds the number of symbols to the limit.
+func (t *symbolTable) checkCount() error {
+	if t.n > t.f.lim.Symbols {
+		return &FormatError{t.part, Offset(t.off), fmt.Sprintf("%d symbols, %d allowed", t.n, t.f.lim.Symbols), ErrLimit}
+	}
+	return nil
 }
 
 // count is the number of dynamic symbols.

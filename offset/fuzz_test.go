@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/mutate"
 	"github.com/probels/probels/internal/testbin"
 	"github.com/probels/probels/offset"
 )
@@ -47,37 +48,68 @@ func FuzzResolve(f *testing.F) {
 			b = bytes.Clone(b)
 			b[at%uint(len(b))] = value
 		}
-		file, err := elfsym.NewFile(bytes.NewReader(b), int64(len(b)), &elfsym.Options{Limits: elfsym.Limits{Table: 1 << 22, Inflate: 1 << 20, Sections: 1 << 12}})
-		if err != nil {
-			return
-		}
-		tg, err := offset.New(file, "/some/file", nil)
-		if err != nil {
-			return
-		}
-		specs := []offset.Spec{offset.Func(text), offset.FuncOffset(text, 3)}
-		if s, err := offset.ParseSpec(text); err == nil {
-			specs = append(specs, s)
-		}
-		results, _ := tg.Resolve(t.Context(), specs...)
-		for _, r := range results {
-			if (len(r.Locations) == 0) && r.Err == nil {
-				t.Errorf("%s: neither a location nor an error", r.Spec)
-			}
-			for _, l := range r.Locations {
-				if !loadedAsCode(b, uint64(l.Addr), uint64(l.Offset)) {
-					t.Errorf("%s: %#x at %#x is not in code", r.Spec, l.Addr, l.Offset)
-				}
-			}
-		}
-		probes, _ := drain(tg.Probes(t.Context(), offset.Query{Sizes: true}))
-		for _, p := range probes {
-			l, err := p.Location()
-			if err == nil && !loadedAsCode(b, uint64(l.Addr), uint64(l.Offset)) {
-				t.Errorf("%s: %#x at %#x is not in code", p.Name(), l.Addr, l.Offset)
-			}
-		}
+		holdResolve(t, b, text)
 	})
+}
+
+// FuzzMutant is the same over files that are damaged where their fields are, once or twice. What is listed is resolved too, to the place it is listed at.
+func FuzzMutant(f *testing.F) {
+	names := []string{"amd64/libtestbin-both.so", "amd64/probe-pie", "amd64/probe-dwarf4", "amd64/cxx.so", "i386/libtestbin.so", "s390x/probe-pie", "ppc64/libtestbin.so", "arm/usdt_fp", "mips64el/main", "amd64/libtestbin-sysv-noshdr.so"}
+	sources := make([]*mutate.Source, len(names))
+	for i, name := range names {
+		sources[i] = mutate.New(testbin.Read(f, name))
+		for seed := range uint64(8) {
+			f.Add(uint8(i), seed, seed%3)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, seed, then uint64) {
+		b := sources[int(which)%len(sources)].Mutant(seed).Data
+		if then != 0 {
+			b = mutate.New(b).Mutant(then).Data
+		}
+		holdResolve(t, b, specTexts[int(seed%uint64(len(specTexts)))])
+	})
+}
+
+func holdResolve(t *testing.T, b []byte, text string) {
+	file, err := elfsym.NewFile(bytes.NewReader(b), int64(len(b)), &elfsym.Options{Limits: elfsym.Limits{Table: 1 << 22, Inflate: 1 << 20, Sections: 1 << 12}})
+	if err != nil {
+		return
+	}
+	tg, err := offset.New(file, "/some/file", nil)
+	if err != nil {
+		return
+	}
+	specs := []offset.Spec{offset.Func(text), offset.FuncOffset(text, 3)}
+	if s, err := offset.ParseSpec(text); err == nil {
+		specs = append(specs, s)
+	}
+	results, _ := tg.Resolve(t.Context(), specs...)
+	for _, r := range results {
+		if (len(r.Locations) == 0) && r.Err == nil {
+			t.Errorf("%s: neither a location nor an error", r.Spec)
+		}
+		for _, l := range r.Locations {
+			if !loadedAsCode(b, uint64(l.Addr), uint64(l.Offset)) {
+				t.Errorf("%s: %#x at %#x is not in code", r.Spec, l.Addr, l.Offset)
+			}
+		}
+	}
+	probes, _ := drain(tg.Probes(t.Context(), offset.Query{Sizes: true}))
+	asked := 0
+	for _, p := range probes {
+		l, err := p.Location()
+		if asked < 20 && err == nil {
+			asked++
+			rs, _ := tg.Resolve(t.Context(), offset.At(l.Addr))
+			if len(rs) != 1 || len(rs[0].Locations) == 0 || rs[0].Locations[0].Offset != l.Offset {
+				t.Errorf("%s is listed at %#x, offset %#x, and that address resolves to %+v", p.Name(), l.Addr, l.Offset, rs)
+			}
+		}
+		if err == nil && !loadedAsCode(b, uint64(l.Addr), uint64(l.Offset)) {
+			t.Errorf("%s: %#x at %#x is not in code", p.Name(), l.Addr, l.Offset)
+		}
+	}
 }
 
 // loadedAsCode reads the program headers by hand: does an executable PT_LOAD

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/probels/probels/internal/heap"
+	"github.com/probels/probels/internal/mutate"
 )
 
 func TestHostile(t *testing.T) {
@@ -74,9 +77,12 @@ var small = Limits{Output: 1 << 20, Member: 1 << 16, Entries: 1000, Names: 1 << 
 // Whatever the bytes: it ends, and what is told is a path from the root within the limits.
 func fuzz(t *testing.T, b []byte) {
 	var told [2]string
-	for i, keep := range []func([]byte) bool{nil, func([]byte) bool { return true }} {
-		told[i] = fuzzOne(t, b, keep)
-	}
+	// 1 MiB is what small lets come out of it, 1 MiB a window.
+	heap.Bound(t, len(b), 100, 64, func() {
+		for i, keep := range []func([]byte) bool{nil, func([]byte) bool { return true }} {
+			told[i] = fuzzOne(t, b, keep)
+		}
+	})
 	if told[0] != told[1] {
 		t.Errorf("%q, kept from the first reading %q", told[0], told[1])
 	}
@@ -132,4 +138,27 @@ func FuzzDeb(f *testing.F) {
 	b := tarOf(f, "usr/bin/b", elfFile("x"))
 	f.Add([]byte(arMagic + fmt.Sprintf("%-48s%-10d`\n", "debian-binary", 4) + "2.0\n" + fmt.Sprintf("%-48s%-10d`\n", "data.tar", len(b)) + string(b)))
 	f.Fuzz(fuzz)
+}
+
+// FuzzMutant is the same over archives whose headers are damaged where their fields are, with checksums that are
+// right again.
+func FuzzMutant(f *testing.F) {
+	b := tarOf(f, "usr/bin/b", elfFile("old"), "lib", "->usr/lib", "usr/z", "+usr/bin/b", "a/.wh.b", "", "c/.wh..wh..opq", "")
+	sources := []*mutate.Source{
+		mutate.New(b),
+		mutate.New(tarOf(f, layout(map[string][][]byte{"linux/amd64": {b}, "linux/arm64": {tarOf(f, "b", elfFile("2"))}})...)),
+		mutate.New([]byte(arMagic + fmt.Sprintf("%-48s%-10d`\n", "debian-binary", 4) + "2.0\n" + fmt.Sprintf("%-48s%-10d`\n", "data.tar", len(b)) + string(b))),
+	}
+	for i := range sources {
+		for seed := range uint64(10) {
+			f.Add(uint8(i), seed, seed%3)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, seed, then uint64) {
+		b := sources[int(which)%len(sources)].Mutant(seed).Data
+		if then != 0 {
+			b = mutate.New(b).Mutant(then).Data
+		}
+		fuzz(t, b)
+	})
 }

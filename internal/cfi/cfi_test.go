@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/probels/probels/internal/cfi"
+	"github.com/probels/probels/internal/heap"
 	"github.com/probels/probels/internal/testbin"
 	"github.com/probels/probels/internal/wire"
 )
@@ -240,45 +241,47 @@ func FuzzTable(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b, hdr []byte, big, is64, debug bool) {
-		l := wire.Layout{Big: big, Is64: is64}
-		c := cfi.Config{Layout: l, Frames: memory(0x1000, b), Debug: debug}
-		if h, err := cfi.ReadHeader(memory(0x800, hdr), l); h != nil {
-			c.Header = h
-		} else if err == nil && len(hdr) > 0 {
-			t.Fatal("neither a header nor an error")
-		}
-		c.SizeUnknown = debug && len(b)%2 == 0
-		tab := cfi.New(c)
-		last, n := uint64(0), 0
-		for d, err := range tab.FDEs() {
-			if n++; n > len(b) {
-				t.Fatal("more ranges than bytes")
+		heap.Bound(t, len(b)+len(hdr), 2000, 32, func() {
+			l := wire.Layout{Big: big, Is64: is64}
+			c := cfi.Config{Layout: l, Frames: memory(0x1000, b), Debug: debug}
+			if h, err := cfi.ReadHeader(memory(0x800, hdr), l); h != nil {
+				c.Header = h
+			} else if err == nil && len(hdr) > 0 {
+				t.Fatal("neither a header nor an error")
 			}
-			if err != nil {
-				continue
-			}
-			if d.Off < last {
-				t.Fatalf("0x%x behind 0x%x", d.Off, last)
-			}
-			last = d.Off
-			at := d.Start
-			for r, err := range tab.Rows(&d) {
+			c.SizeUnknown = debug && len(b)%2 == 0
+			tab := cfi.New(c)
+			last, n := uint64(0), 0
+			for d, err := range tab.FDEs() {
+				if n++; n > len(b) {
+					t.Fatal("more ranges than bytes")
+				}
 				if err != nil {
-					break
+					continue
 				}
-				if r.Start < at || r.End <= r.Start || r.End > d.Start+d.Size {
-					t.Fatalf("row %+v of %+v behind 0x%x", r, d, at)
+				if d.Off < last {
+					t.Fatalf("0x%x behind 0x%x", d.Off, last)
 				}
-				at = r.End
+				last = d.Off
+				at := d.Start
+				for r, err := range tab.Rows(&d) {
+					if err != nil {
+						break
+					}
+					if r.Start < at || r.End <= r.Start || r.End > d.Start+d.Size {
+						t.Fatalf("row %+v of %+v behind 0x%x", r, d, at)
+					}
+					at = r.End
+				}
 			}
-		}
-		for _, pc := range []uint64{0, 0x1000, 0x4000} {
-			if d, ok, _ := tab.At(pc); ok && !d.Contains(pc) {
-				t.Fatalf("0x%x in %+v", pc, d)
+			for _, pc := range []uint64{0, 0x1000, 0x4000} {
+				if d, ok, _ := tab.At(pc); ok && !d.Contains(pc) {
+					t.Fatalf("0x%x in %+v", pc, d)
+				}
 			}
-		}
-		for range cfi.ExidxEntries(memory(0x1000, b), l) {
-		}
+			for range cfi.ExidxEntries(memory(0x1000, b), l) {
+			}
+		})
 	})
 }
 

@@ -3,11 +3,11 @@ package die_test
 import (
 	"debug/dwarf"
 	"encoding/binary"
-	"runtime"
 	"slices"
 	"testing"
 
 	"github.com/probels/probels/internal/die"
+	"github.com/probels/probels/internal/heap"
 	"github.com/probels/probels/internal/mutate"
 	"github.com/probels/probels/internal/testbin"
 )
@@ -53,13 +53,7 @@ func FuzzUnits(f *testing.F) {
 		if len(b) > 1<<20 {
 			return
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		walkAll(t, unpack(b), big)
-		runtime.ReadMemStats(&after)
-		if n, limit := after.TotalAlloc-before.TotalAlloc, uint64(2000*len(b)+64<<20); n > limit {
-			t.Errorf("%d bytes allocated for %d, %d allowed", n, len(b), limit)
-		}
+		heap.Bound(t, len(b), 2000, 64, func() { walkAll(t, unpack(b), big) })
 	})
 }
 
@@ -193,4 +187,25 @@ func TestMutants(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzMutant is FuzzUnits over files whose entries are damaged where their values are, once or twice.
+func FuzzMutant(f *testing.F) {
+	names := []string{"amd64/probe-dwarf4", "amd64/probe-pie.debug", "amd64/rust-v0.so"}
+	sources := make([]*mutate.Source, len(names))
+	for i, name := range names {
+		sources[i] = mutate.New(testbin.Read(f, name))
+		for seed := range uint64(8) {
+			f.Add(uint8(i), seed, seed%3)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, seed, then uint64) {
+		b := sources[int(which)%len(sources)].Mutant(seed).Data
+		if then != 0 {
+			b = mutate.New(b).Mutant(then).Data
+		}
+		if m, ok := sections(b); ok {
+			heap.Bound(t, len(b), 2000, 64, func() { walkAll(t, m, false) })
+		}
+	})
 }

@@ -1,6 +1,10 @@
 package dwline
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/probels/probels/internal/heap"
+)
 
 // Whatever the bytes are: constructors give a value or an error, the scan agrees with the rows, each row
 // of code is found again by its address, and names can be read or not.
@@ -16,49 +20,51 @@ func FuzzTables(f *testing.F) {
 	}
 	f.Add(little(4).op(0, 8, lneDefineFile).op([]byte("g.h\x00\x02\x00\x00")...).end().bytes(), false, false)
 	f.Fuzz(func(t *testing.T, line []byte, big, zero bool) {
-		s := &Sections{Line: line, LineStr: []byte("dir\x00name\x00"), Big: big, Zero: zero, AddrSize: 8}
-		for table, err := range s.Tables() {
-			if (table == nil) == (err == nil) {
-				t.Fatalf("%v, %v", table, err)
-			}
-			if err != nil {
-				continue
-			}
-			agree(t, table)
-			if fs, err := table.Files(); err == nil {
-				for i := fs.First(); i < fs.End(); i++ {
-					if p, err := fs.Path(i, "/"); err == nil && p == "" {
-						t.Fatal("a file without a name")
+		heap.Bound(t, len(line), 2000, 32, func() {
+			s := &Sections{Line: line, LineStr: []byte("dir\x00name\x00"), Big: big, Zero: zero, AddrSize: 8}
+			for table, err := range s.Tables() {
+				if (table == nil) == (err == nil) {
+					t.Fatalf("%v, %v", table, err)
+				}
+				if err != nil {
+					continue
+				}
+				agree(t, table)
+				if fs, err := table.Files(); err == nil {
+					for i := fs.First(); i < fs.End(); i++ {
+						if p, err := fs.Path(i, "/"); err == nil && p == "" {
+							t.Fatal("a file without a name")
+						}
+					}
+					if more, err := fs.Define(); err == nil && more.End() < fs.End() {
+						t.Fatal("files lost")
+					}
+					set := make([]bool, fs.End()+2)
+					for i := range set {
+						set[i] = true
+					}
+					q := NewQuery(1)
+					q.Add(table, set)
+					for _, st := range q.Stmts {
+						if st.Line < 1 || st.Line != q.Line || !st.IsStmt {
+							t.Fatalf("%+v", st)
+						}
 					}
 				}
-				if more, err := fs.Define(); err == nil && more.End() < fs.End() {
-					t.Fatal("files lost")
-				}
-				set := make([]bool, fs.End()+2)
-				for i := range set {
-					set[i] = true
-				}
-				q := NewQuery(1)
-				q.Add(table, set)
-				for _, st := range q.Stmts {
-					if st.Line < 1 || st.Line != q.Line || !st.IsStmt {
-						t.Fatalf("%+v", st)
+			}
+			x, _ := s.NewIndex()
+			for i := range min(x.Len(), 8) {
+				low := x.spans[i].Low
+				hits, err := x.Locate(low)
+				for _, h := range hits {
+					if h.Addr > low || h.Next <= low {
+						t.Fatalf("0x%x: %+v", low, h)
 					}
 				}
-			}
-		}
-		x, _ := s.NewIndex()
-		for i := range min(x.Len(), 8) {
-			low := x.spans[i].Low
-			hits, err := x.Locate(low)
-			for _, h := range hits {
-				if h.Addr > low || h.Next <= low {
-					t.Fatalf("0x%x: %+v", low, h)
+				if again, _ := s.Locate(low); err == nil && len(hits) > 0 && len(again) == 0 {
+					t.Fatalf("0x%x: found with an index, and not without", low)
 				}
 			}
-			if again, _ := s.Locate(low); err == nil && len(hits) > 0 && len(again) == 0 {
-				t.Fatalf("0x%x: found with an index, and not without", low)
-			}
-		}
+		})
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/probels/probels/internal/gotab"
 	"github.com/probels/probels/internal/gotab/gotabtest"
+	"github.com/probels/probels/internal/heap"
 	"github.com/probels/probels/internal/wire"
 )
 
@@ -185,50 +186,52 @@ func FuzzTable(f *testing.F) {
 	o := p.Write()
 	f.Add(o.Table, o.Module, o.SectMap, false, true)
 	f.Fuzz(func(t *testing.T, table, module, data []byte, big, is64 bool) {
-		m := &memory{code: [2]uint64{textAddr, textAddr + 0x100000}, pieces: []piece{
-			{tableAddr, table}, {moduleAddr, module}, {funcdataAddr, data}, {sectMapAddr, data}}}
-		tab, err := gotab.Parse(m, wire.Layout{Big: big, Is64: is64}, tableAddr, 1<<62)
-		if (tab == nil) == (err == nil) {
-			t.Fatal(tab, err)
-		}
-		if err != nil {
-			return
-		}
-		mod, err := tab.Module(moduleAddr)
-		if (mod == nil) == (err == nil) {
-			t.Fatal(mod, err)
-		}
-		tab.Bind(textAddr, mod)
-		m.read = 0
-		got, errs := list(tab)
-		if len(got)+len(errs) > len(table)/8+2 || len(errs) > 22 {
-			t.Fatalf("%d functions and %d errors in %d bytes", len(got), len(errs), len(table))
-		}
-		if m.read > 4*len(table)+200*tab.Len() {
-			t.Fatalf("%d bytes read of %d", m.read, len(table))
-		}
-		for i, fn := range got[:min(len(got), 20)] {
-			if m.Code(fn.Addr) == 0 || fn.Name == "" {
-				t.Fatalf("%+v", fn)
+		heap.Bound(t, len(table)+len(module)+len(data), 2000, 32, func() {
+			m := &memory{code: [2]uint64{textAddr, textAddr + 0x100000}, pieces: []piece{
+				{tableAddr, table}, {moduleAddr, module}, {funcdataAddr, data}, {sectMapAddr, data}}}
+			tab, err := gotab.Parse(m, wire.Layout{Big: big, Is64: is64}, tableAddr, 1<<62)
+			if (tab == nil) == (err == nil) {
+				t.Fatal(tab, err)
 			}
-			if i > 0 && fn.Index <= got[i-1].Index {
-				t.Fatalf("%+v after %+v", fn, got[i-1])
+			if err != nil {
+				return
 			}
-			found := false
-			tab.Lookup([]string{fn.Name}, func(g gotab.Func, err error) bool {
-				found = found || err == nil && g == fn
-				return true
-			})
-			if !found {
-				t.Fatalf("%+v is listed and not found", fn)
+			mod, err := tab.Module(moduleAddr)
+			if (mod == nil) == (err == nil) {
+				t.Fatal(mod, err)
 			}
-			if g, ok, err := tab.At(fn.Addr); ok && err == nil && g.Addr > fn.Addr {
-				t.Fatalf("0x%x is in %+v", fn.Addr, g)
+			tab.Bind(textAddr, mod)
+			m.read = 0
+			got, errs := list(tab)
+			if len(got)+len(errs) > len(table)/8+2 || len(errs) > 22 {
+				t.Fatalf("%d functions and %d errors in %d bytes", len(got), len(errs), len(table))
 			}
-			tab.Line(fn.Addr)
-			if frames, err := tab.Frames(fn.Addr + fn.Size/2); err == nil && len(frames) > 257 {
-				t.Fatalf("%d frames", len(frames))
+			if m.read > 4*len(table)+200*tab.Len() {
+				t.Fatalf("%d bytes read of %d", m.read, len(table))
 			}
-		}
+			for i, fn := range got[:min(len(got), 20)] {
+				if m.Code(fn.Addr) == 0 || fn.Name == "" {
+					t.Fatalf("%+v", fn)
+				}
+				if i > 0 && fn.Index <= got[i-1].Index {
+					t.Fatalf("%+v after %+v", fn, got[i-1])
+				}
+				found := false
+				tab.Lookup([]string{fn.Name}, func(g gotab.Func, err error) bool {
+					found = found || err == nil && g == fn
+					return true
+				})
+				if !found {
+					t.Fatalf("%+v is listed and not found", fn)
+				}
+				if g, ok, err := tab.At(fn.Addr); ok && err == nil && g.Addr > fn.Addr {
+					t.Fatalf("0x%x is in %+v", fn.Addr, g)
+				}
+				tab.Line(fn.Addr)
+				if frames, err := tab.Frames(fn.Addr + fn.Size/2); err == nil && len(frames) > 257 {
+					t.Fatalf("%d frames", len(frames))
+				}
+			}
+		})
 	})
 }

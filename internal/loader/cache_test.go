@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+
+	"github.com/probels/probels/internal/heap"
 )
 
 type order interface {
@@ -182,24 +184,26 @@ func FuzzCache(f *testing.F) {
 		f.Add(embed(o, 8))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := ParseCache(b)
-		if (c == nil) == (err == nil) {
-			t.Fatal("both or neither of a value and an error")
-		}
-		if err != nil {
-			return
-		}
-		if c.Len() > len(b)/oldEntry {
-			t.Fatalf("%d entries in %d bytes", c.Len(), len(b))
-		}
-		n := 0
-		for e, err := range c.Entries(func(name []byte) bool { return len(name) < 200 }) {
-			if n++; err == nil && (len(e.Name) >= 200 || len(e.Path) > maxCachePath) {
-				t.Fatalf("%q %q", e.Name, e.Path)
+		heap.Bound(t, len(b), 200, 16, func() {
+			c, err := ParseCache(b)
+			if (c == nil) == (err == nil) {
+				t.Fatal("both or neither of a value and an error")
 			}
-		}
-		if n > c.Len()+1 {
-			t.Fatalf("%d of %d entries", n, c.Len())
-		}
+			if err != nil {
+				return
+			}
+			if c.Len() > len(b)/oldEntry {
+				t.Fatalf("%d entries in %d bytes", c.Len(), len(b))
+			}
+			n := 0
+			for e, err := range c.Entries(func(name []byte) bool { return len(name) < 200 }) {
+				if n++; err == nil && (len(e.Name) >= 200 || len(e.Path) > maxCachePath) {
+					t.Fatalf("%q %q", e.Name, e.Path)
+				}
+			}
+			if n > c.Len()+1 {
+				t.Fatalf("%d of %d entries", n, c.Len())
+			}
+		})
 	})
 }

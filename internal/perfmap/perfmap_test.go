@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/probels/probels/internal/heap"
 )
 
 const sample = "7f6e8d0a1000 1c0 Ljava/lang/String;::hashCode\n" +
@@ -66,14 +68,16 @@ func FuzzPerfMap(f *testing.F) {
 		f.Add([]byte(l + "\n"))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		funcs, errs := read(bytes.NewReader(b))
-		if n := bytes.Count(b, []byte("\n")); len(funcs)+len(errs) > n {
-			t.Fatalf("%d results of %d lines", len(funcs)+len(errs), n)
-		}
-		for _, fn := range funcs {
-			if fn.Name == "" || strings.Contains(fn.Name, "\n") || fn.Addr+fn.Size < fn.Addr {
-				t.Fatalf("%+v", fn)
+		heap.Bound(t, len(b), 500, 16, func() {
+			funcs, errs := read(bytes.NewReader(b))
+			if n := bytes.Count(b, []byte("\n")); len(funcs)+len(errs) > n {
+				t.Fatalf("%d results of %d lines", len(funcs)+len(errs), n)
 			}
-		}
+			for _, fn := range funcs {
+				if fn.Name == "" || strings.Contains(fn.Name, "\n") || fn.Addr+fn.Size < fn.Addr {
+					t.Fatalf("%+v", fn)
+				}
+			}
+		})
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ulikunitz/xz"
 
+	"github.com/probels/probels/internal/heap"
 	"github.com/probels/probels/internal/skip"
 )
 
@@ -225,23 +226,25 @@ func FuzzDecode(f *testing.F) {
 	f.Add(bomb(12, append(bytes.Repeat([]byte{0xff, 0xff, 0xff, 0, 5, 0x5d, 0, 0, 0, 0, 0, 0}, 3), 0), 3<<21))
 	lim := Limits{Output: 1 << 20, Dictionary: 1 << 20}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n, sizeErr := Size(b, lim)
-		out, err := Decode(b, lim)
-		if err == nil && (sizeErr != nil || n != uint64(len(out))) {
-			t.Fatalf("decoded %d bytes, Size says %d, %v", len(out), n, sizeErr)
-		}
-		if err != nil && out != nil {
-			t.Fatal("both a result and an error")
-		}
-		if err != nil && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrLimit) && !errors.Is(err, ErrUnsupported) {
-			t.Fatalf("%v wraps nothing", err)
-		}
-		if err == nil && len(b) < 1<<16 {
-			other, err := plain(b)
-			if err != nil || !bytes.Equal(other, out) {
-				t.Fatalf("the library's reader says %d bytes, %v; want %d", len(other), err, len(out))
+		heap.Bound(t, len(b), 200, 64, func() {
+			n, sizeErr := Size(b, lim)
+			out, err := Decode(b, lim)
+			if err == nil && (sizeErr != nil || n != uint64(len(out))) {
+				t.Fatalf("decoded %d bytes, Size says %d, %v", len(out), n, sizeErr)
 			}
-		}
+			if err != nil && out != nil {
+				t.Fatal("both a result and an error")
+			}
+			if err != nil && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrLimit) && !errors.Is(err, ErrUnsupported) {
+				t.Fatalf("%v wraps nothing", err)
+			}
+			if err == nil && len(b) < 1<<16 {
+				other, err := plain(b)
+				if err != nil || !bytes.Equal(other, out) {
+					t.Fatalf("the library's reader says %d bytes, %v; want %d", len(other), err, len(out))
+				}
+			}
+		})
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/heap"
 	"github.com/probels/probels/internal/testbin"
 	"github.com/probels/probels/usdt"
 	"github.com/probels/probels/usdt/consumer"
@@ -346,35 +347,37 @@ func FuzzParse(f *testing.F) {
 	f.Add("target a\nfor gdb\na:b(u64, f32)=2 # x\n\"q r:s\"(2)>=1\n")
 	f.Add("a:b(u64 std::map<int, char>, _)\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		m, err := Parse(strings.NewReader(text))
-		if err != nil {
-			return
-		}
-		for _, target := range m.Targets {
-			for i := range target.Entries {
-				e := &target.Entries[i]
-				again, err := ParseEntry(e.String())
-				again.Line, again.For = e.Line, e.For
-				if err != nil || !reflect.DeepEqual(again, *e) && again.String() != e.String() {
-					t.Errorf("%q: %+v reads back as %+v, %v", e.String(), *e, again, err)
+		heap.Bound(t, len(text), 2000, 16, func() {
+			m, err := Parse(strings.NewReader(text))
+			if err != nil {
+				return
+			}
+			for _, target := range m.Targets {
+				for i := range target.Entries {
+					e := &target.Entries[i]
+					again, err := ParseEntry(e.String())
+					again.Line, again.For = e.Line, e.For
+					if err != nil || !reflect.DeepEqual(again, *e) && again.String() != e.String() {
+						t.Errorf("%q: %+v reads back as %+v, %v", e.String(), *e, again, err)
+					}
 				}
 			}
-		}
-		var b strings.Builder
-		m.WriteTo(&b)
-		back, err := Parse(strings.NewReader(b.String()))
-		if err != nil {
-			t.Fatalf("%v of\n%s", err, b.String())
-		}
-		n := func(m *Manifest) (n int) {
-			for _, t := range m.Targets {
-				n += len(t.Entries)
+			var b strings.Builder
+			m.WriteTo(&b)
+			back, err := Parse(strings.NewReader(b.String()))
+			if err != nil {
+				t.Fatalf("%v of\n%s", err, b.String())
 			}
-			return n
-		}
-		if n(back) != n(m) {
-			t.Errorf("%d entries became %d", n(m), n(back))
-		}
+			n := func(m *Manifest) (n int) {
+				for _, t := range m.Targets {
+					n += len(t.Entries)
+				}
+				return n
+			}
+			if n(back) != n(m) {
+				t.Errorf("%d entries became %d", n(m), n(back))
+			}
+		})
 	})
 }
 

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 	"time"
+
+	"github.com/probels/probels/internal/heap"
 )
 
 // A Task is something to be done with a file. It gets the path, ends by itself and reports nothing: what is wrong is
@@ -65,7 +66,7 @@ func Watch(t Task, path string, base Cost, l Limits) (Cost, *Finding) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.Hang)
 	defer cancel()
 	ended := make(chan *Finding, 1)
-	cpu, alloc := cpuTime(), allocated()
+	cpu, alloc := cpuTime(), heap.Allocated()
 	go func() {
 		var f *Finding
 		defer func() {
@@ -86,7 +87,7 @@ func Watch(t Task, path string, base Cost, l Limits) (Cost, *Finding) {
 		stacks = stacks[:runtime.Stack(stacks, true)]
 		f = &Finding{Kind: "hang", Text: fmt.Sprintf("not ended after %v\n%s", l.Hang, stacks)}
 	}
-	cost := Cost{cpuTime() - cpu, allocated() - alloc}
+	cost := Cost{cpuTime() - cpu, heap.Allocated() - alloc}
 	if f == nil && cost.CPU > l.CPU && cost.CPU > base.CPU*time.Duration(l.Times)/4 {
 		f = &Finding{Kind: "time", Text: fmt.Sprintf("undamaged %v", base.CPU)}
 	}
@@ -97,11 +98,4 @@ func Watch(t Task, path string, base Cost, l Limits) (Cost, *Finding) {
 		f.Task, f.Cost = t.Name, cost
 	}
 	return cost, f
-}
-
-// allocated is how many bytes the process has allocated so far.
-func allocated() uint64 {
-	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(s)
-	return s[0].Value.Uint64()
 }
