@@ -286,3 +286,27 @@ func TestLookupDamagedSymbol(t *testing.T) {
 		t.Errorf("found %s, errors %v", show(syms), errs)
 	}
 }
+
+// The last name of a table has no NUL behind it: that one is damaged and told so, the others are found.
+func TestStringsWithoutEnd(t *testing.T) {
+	w := program(fn("first", 0x401010, 1), fn("last", 0x401020, 2))
+	w.EditSection = func(name string, s *elf.Section64) {
+		if name == ".strtab" || name == ".shstrtab" {
+			s.Size--
+		}
+	}
+	f := parse(t, w.Bytes())
+	syms, errs := drain(f.Symbols(elfsym.Symtab))
+	if show(syms) != "first 0x401010 1" || len(errs) != 1 || !errors.Is(errs[0], elfsym.ErrDamaged) {
+		t.Errorf("%s, %v", show(syms), errs)
+	}
+	for name, want := range map[string]string{"first": "first 0x401010 1", "last": "", "las": ""} {
+		if got, _ := drain(f.Lookup(elfsym.Symtab, name)); show(got) != want {
+			t.Errorf("%s: %s, want %q", name, show(got), want)
+		}
+	}
+	secs, err := f.Sections()
+	if len(secs) < 4 || secs[1].Name == "" || err == nil && secs[len(secs)-1].Name != "" {
+		t.Errorf("%+v, %v", secs, err)
+	}
+}

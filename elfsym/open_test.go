@@ -203,11 +203,13 @@ func TestCheckUnchanged(t *testing.T) {
 	if err := f.CheckUnchanged(); !errors.Is(err, elfsym.ErrChanged) {
 		t.Errorf("another time: %v", err)
 	}
-	if err := os.Truncate(name, 100); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.CheckUnchanged(); !errors.Is(err, elfsym.ErrChanged) {
-		t.Errorf("another size: %v", err)
+	for _, size := range []int64{100, int64(len(b)) + 100} {
+		if err := errors.Join(os.Truncate(name, size), os.Chtimes(name, time.Time{}, time.Unix(1, 0))); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.CheckUnchanged(); !errors.Is(err, elfsym.ErrChanged) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
 	}
 }
 

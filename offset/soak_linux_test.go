@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -100,6 +102,74 @@ func TestSoak(t *testing.T) {
 	if resolved == 0 {
 		t.Error("nothing was ever resolved")
 	}
+}
+
+// Processes that end while all of them are listed: their directories in /proc vanish between one read and the next.
+// That is no problem of the listing, and what stays is there each time.
+func TestVanishing(t *testing.T) {
+	sleep := skip.Tool(t, "sleep")
+	stays := exec.Command(sleep, "60")
+	if err := stays.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		stays.Process.Kill()
+		stays.Wait()
+	}()
+	done, ended := make(chan struct{}), make(chan int)
+	for range 3 {
+		go func() {
+			n := 0
+			for ; ; n++ {
+				select {
+				case <-done:
+					ended <- n
+					return
+				default:
+				}
+				if err := exec.Command(sleep, "0.001").Run(); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	path, err := filepath.EvalSymlinks(sleep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		sys, err := offset.Running(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range sys.Problems {
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) || errors.Is(err, offset.ErrNoProcess) {
+				t.Errorf("%v", err)
+			}
+		}
+		found := false
+		for file, objects := range sys.Open(t.Context()) {
+			if file.Path == path {
+				for _, o := range objects {
+					found = found || o.Target != nil
+				}
+			}
+		}
+		by, _, err := offset.MappedBy(t.Context(), path)
+		mapped := slices.ContainsFunc(by, func(m offset.Mapper) bool { return m.PID == stays.Process.Pid })
+		if !found || err != nil || !mapped {
+			t.Errorf("%s: found %v, mapped by %v, %v", path, found, by, err)
+		}
+	}
+	close(done)
+	n := 0
+	for range 3 {
+		n += <-ended
+	}
+	if n < 10 {
+		t.Errorf("only %d processes ended", n)
+	}
+	t.Logf("%d processes ended", n)
 }
 
 // A file that is replaced while it is asked gives the old answer or the new one, never a mixture, whether it is replaced
