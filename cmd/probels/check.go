@@ -56,7 +56,11 @@ func runCheck(a *app, args []string) error {
 		return err
 	}
 	for i := range targets {
-		if err := c.target(&targets[i]); err != nil {
+		hold := c.target
+		if c.manifest == "" && isTree(targets[i].Path) {
+			hold = c.anywhere
+		}
+		if err := hold(&targets[i]); err != nil {
 			c.report.unread(targets[i].Path, err)
 			a.fail(err)
 		}
@@ -115,6 +119,14 @@ func (c *checking) manifestTargets(args []string) ([]manifest.Target, error) {
 		out = m.Targets
 	}
 	for _, arg := range args {
+		if isTree(arg) {
+			all, err := c.findTargets(m, arg)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, all...)
+			continue
+		}
 		t, err := pickTarget(m, arg)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.manifest, err)
@@ -242,20 +254,24 @@ func (c *checking) target(want *manifest.Target) error {
 	results, unlisted := manifest.Check(want.Entries, probes, &manifest.Options{Program: programOf(t, probes), Types: c.types})
 	c.otherKinds(t, results)
 	for i := range results {
-		if len(results[i].Failures) == 0 {
-			c.ok++
-		} else {
-			c.bad++
-			c.status = max(c.status, failureStatus(results[i].Failures))
-		}
-		c.report.result(t, &results[i], c.manifest)
+		c.result(fileOf(t), &results[i])
 	}
 	if c.manifest != "" {
 		for _, p := range unlisted {
-			c.report.unlisted(t, p)
+			c.report.unlisted(fileOf(t), p)
 		}
 	}
 	return nil
+}
+
+func (c *checking) result(f checkedFile, r *manifest.Result) {
+	if len(r.Failures) == 0 {
+		c.ok++
+	} else {
+		c.bad++
+		c.status = max(c.status, failureStatus(r.Failures))
+	}
+	c.report.result(f, r, c.manifest)
 }
 
 // failureStatus is 2 where the types of an argument are not known: as
@@ -393,75 +409,4 @@ func (c *checking) function(r *manifest.Result, found *offset.Result) {
 	default:
 		r.Failures = nil
 	}
-}
-
-// writeManifest writes what the targets have.
-func (c *checking) writeManifest(args []string) error {
-	switch {
-	case c.manifest != "":
-		return usagef("-f and --write: one of them")
-	case len(args) == 0:
-		return usagef("no target; try: probels check --write %s TARGET…", c.write)
-	}
-	m := &manifest.Manifest{}
-	probes, sum := 0, 0
-	for _, arg := range args {
-		t, err := c.a.openTarget(arg, c.o)
-		if err != nil {
-			return err
-		}
-		names, err := c.typeNames(t)
-		if err != nil {
-			return err
-		}
-		have, err := c.a.usdtProbes(t, names)
-		path := arg
-		if !isFile(arg) {
-			path = t.Path() // a command of $PATH
-		}
-		t.Close()
-		if err != nil {
-			return err
-		}
-		if c.a.status != statusFound {
-			return fmt.Errorf("%s: damaged, so no manifest of it is written", path)
-		}
-		if len(have) == 0 {
-			c.a.note("%s: no USDT probes", path)
-			c.a.raise(statusMissing)
-		}
-		part := manifest.FromProbes(path, have)
-		m.Targets = append(m.Targets, part)
-		probes, sum = probes+len(have), sum+len(part.Entries)
-	}
-	if c.write == "-" {
-		_, err := m.WriteTo(c.a.out)
-		return err
-	}
-	if err := writeFile(c.write, m); err != nil {
-		return plainError(err)
-	}
-	if !c.o.quiet {
-		c.a.note("%s: %s of %s", c.write, plural(probes, "probe"), plural(len(args), "target"))
-	}
-	return nil
-}
-
-// writeFile writes a manifest whole or not at all.
-func writeFile(path string, m *manifest.Manifest) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err = m.WriteTo(f); err == nil {
-		err = f.Chmod(0o644)
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
 }

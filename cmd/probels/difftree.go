@@ -1,20 +1,11 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/probels/probels/internal/archive"
-	"github.com/probels/probels/internal/inroot"
 	"github.com/probels/probels/offset"
-	"github.com/probels/probels/usdt"
 )
 
 // tree is a directory, a package or an image: the programs and libraries in it.
@@ -23,117 +14,33 @@ type tree struct {
 	files map[string]*side // by the path within, and the image before it
 }
 
-// isTree reports whether a target of diff is one.
-func isTree(arg string) bool {
-	if info, err := os.Stat(arg); err == nil && info.IsDir() {
-		return true
-	}
-	in, ok := parseInArchive(arg)
-	return ok && in.member == ""
-}
-
-// readTree reads what diff compares of each file. Symbolic links are not
-// followed: what they lead to has a path of its own.
+// readTree reads what diff compares of each file.
 func (a *app) readTree(arg string, o *options) (*tree, error) {
-	if in, ok := parseInArchive(arg); ok && in.member == "" {
-		return a.readArchive(in, o)
-	}
-	dir, err := realFile(arg)
-	if err != nil {
-		return nil, plainError(err)
-	}
-	tr := &tree{name: dir, files: map[string]*side{}}
-	how, err := a.target(o)
-	if err != nil {
-		return nil, err
-	}
-	var filter usdt.Filter
-	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
+	tr := &tree{files: map[string]*side{}}
+	var err error
+	tr.name, err = a.walkTree(arg, o, func(f treeFile) error {
+		if !f.probes && o.kinds == offset.KindUSDT {
+			tr.files[f.within] = &side{path: f.path, within: f.within}
+			return nil
+		}
+		t, err := f.open()
+		switch {
+		case errors.Is(err, offset.ErrNotExecutable), errors.Is(err, offset.ErrDebugOnly):
+			return nil
+		case err != nil: // what is damaged is told and left out
 			a.fail(plainError(err))
 			return nil
 		}
-		if !e.Type().IsRegular() {
-			return nil
-		}
-		within := path[len(dir):]
-		f, _, err := inroot.OpenHost(path) // it may be a FIFO by now
+		defer t.Close()
+		s, err := a.sideOf(t, o)
 		if err != nil {
-			a.fail(plainError(err))
+			a.fail(err)
 			return nil
 		}
-		verdict := filter.Look(f)
-		f.Close()
-		switch verdict {
-		case usdt.Object, usdt.DebugOnly, usdt.NotELF:
-			return nil
-		case usdt.NoProbes:
-			if o.kinds == offset.KindUSDT {
-				tr.files[within] = &side{path: path, within: within}
-				return nil
-			}
-		}
-		t, err := offset.Open(path, how)
-		return a.addToTree(tr, within, t, err, o)
+		s.within = f.within
+		tr.files[f.within] = s
+		return nil
 	})
-	return tr, err
-}
-
-// addToTree adds a file that was opened. What is damaged is told and left out.
-func (a *app) addToTree(tr *tree, within string, t *offset.Target, err error, o *options) error {
-	switch {
-	case errors.Is(err, offset.ErrNotExecutable), errors.Is(err, offset.ErrDebugOnly):
-		return nil
-	case err != nil:
-		a.fail(plainError(err))
-		return nil
-	}
-	defer t.Close()
-	s, err := a.sideOf(t, o)
-	if err != nil {
-		a.fail(err)
-		return nil
-	}
-	s.within = within
-	tr.files[within] = s
-	return nil
-}
-
-func (a *app) readArchive(in inArchive, o *options) (*tree, error) {
-	file, err := realFile(in.file)
-	if err != nil {
-		return nil, plainError(err)
-	}
-	ctx := context.Background()
-	ar, err := archive.Open(ctx, file, archive.Limits{})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	defer ar.Close()
-	tr := &tree{name: file, files: map[string]*side{}}
-	var filter usdt.Filter
-	err = ar.Each(ctx, in.image, func(m *archive.Member) error {
-		within := m.Path
-		if m.Image != "" && in.image == "" {
-			within = "@" + m.Image + ":" + m.Path
-		}
-		switch verdict := filter.Look(bytes.NewReader(m.Data)); {
-		case verdict == usdt.Object, verdict == usdt.DebugOnly, verdict == usdt.NotELF:
-			return nil
-		case verdict == usdt.NoProbes && o.kinds == offset.KindUSDT:
-			tr.files[within] = &side{path: in.path(file, m), within: within}
-			return nil
-		}
-		t, err := a.memberTarget(in.path(file, m), m.Data, o)
-		a.members = a.members[:0]
-		return a.addToTree(tr, within, t, err, o)
-	})
-	for _, p := range ar.Problems() {
-		a.fail(fmt.Errorf("%s: %w", file, p))
-	}
-	if err != nil {
-		err = fmt.Errorf("%s: %w", file, err)
-	}
 	return tr, err
 }
 

@@ -135,6 +135,12 @@ for resolve, or a pattern, which has to match something; behind a probe may stan
   probels check build/server 'myapp:request__done(u64, i32)' 'myapp:*>=5'
   probels check --write probes.lock build/server     a manifest of what is there
   probels check -f probes.lock                       hold the next build to it
+  probels check --write probes.lock server.deb       each file in it that has some
+  probels check -f probes.lock server_2.deb          the next package, image or directory
+
+Files in a package, image or directory are found by the paths that the manifest has, or
+else by those without version numbers, or by names. Without a manifest, one of the files has
+to have each SPEC, a USDT probe.
 
 What is compared is what the source decides: names, and the arguments' width,
 sign and whether they are floating point; never where the compiler keeps them, nor how

@@ -10,12 +10,18 @@ import (
 	"github.com/probels/probels/usdt/manifest"
 )
 
+// A checkedFile is what an entry was held against: a file, or a package or directory in
+// which no file has it.
+type checkedFile struct{ path, buildID string }
+
+func fileOf(t *offset.Target) checkedFile { return checkedFile{t.Path(), t.BuildID()} }
+
 // A reporter prints what check and diff find, in some form.
 type reporter interface {
 	// result is what became of an entry; manifestFile is "" for one that stood on
 	// the command line.
-	result(t *offset.Target, r *manifest.Result, manifestFile string)
-	unlisted(t *offset.Target, p *manifest.Probe)
+	result(f checkedFile, r *manifest.Result, manifestFile string)
+	unlisted(f checkedFile, p *manifest.Probe)
 	unread(path string, err error)
 	// files says of which files the changes are that follow, where several are
 	// compared; one of them is "" where the other is gone or new.
@@ -47,11 +53,11 @@ func newReporter(a *app, o *options, format string) (reporter, error) {
 }
 
 // where is what a failure is told with: the manifest's line, or the file.
-func where(t *offset.Target, r *manifest.Result, manifestFile string) string {
+func where(f checkedFile, r *manifest.Result, manifestFile string) string {
 	if manifestFile != "" {
 		return fmt.Sprintf("%s:%d", manifestFile, r.Entry.Line)
 	}
-	return t.Path()
+	return f.path
 }
 
 // textReport is for people.
@@ -73,17 +79,17 @@ func (p *textReport) line(word string, cells ...string) {
 	}
 }
 
-func (p *textReport) result(t *offset.Target, r *manifest.Result, file string) {
-	for _, f := range r.Failures {
-		p.line("FAIL", where(t, r, file), f.Probe, f.Text)
+func (p *textReport) result(f checkedFile, r *manifest.Result, file string) {
+	for _, why := range r.Failures {
+		p.line("FAIL", where(f, r, file), why.Probe, why.Text)
 	}
 	if len(r.Failures) == 0 && p.o.verbose {
-		p.line("ok  ", where(t, r, file), r.Entry.String())
+		p.line("ok  ", where(f, r, file), r.Entry.String())
 	}
 }
 
-func (p *textReport) unlisted(t *offset.Target, pr *manifest.Probe) {
-	p.line("new ", t.Path(), pr.FullName()+signatures(pr))
+func (p *textReport) unlisted(f checkedFile, pr *manifest.Probe) {
+	p.line("new ", f.path, pr.FullName()+signatures(pr))
 }
 
 func signatures(p *manifest.Probe) string {
@@ -128,15 +134,15 @@ type jsonReport struct {
 	j jsonLine
 }
 
-func (p *jsonReport) head(t *offset.Target, status string) {
+func (p *jsonReport) head(f checkedFile, status string) {
 	p.j.reset()
 	p.j.str("kind", "check")
-	p.j.str("path", t.Path())
-	p.j.strNonEmpty("build_id", t.BuildID())
+	p.j.str("path", f.path)
+	p.j.strNonEmpty("build_id", f.buildID)
 	p.j.str("status", status)
 }
 
-func (p *jsonReport) result(t *offset.Target, r *manifest.Result, file string) {
+func (p *jsonReport) result(f checkedFile, r *manifest.Result, file string) {
 	j := &p.j
 	place := func() {
 		if file != "" {
@@ -146,28 +152,28 @@ func (p *jsonReport) result(t *offset.Target, r *manifest.Result, file string) {
 		p.a.out.Write(j.line())
 	}
 	if len(r.Failures) == 0 {
-		p.head(t, "ok")
+		p.head(f, "ok")
 		j.str("spec", r.Entry.String())
 		place()
 	}
 	for i := range r.Failures {
-		f := &r.Failures[i]
-		p.head(t, "failed")
+		why := &r.Failures[i]
+		p.head(f, "failed")
 		j.str("spec", r.Entry.String())
-		j.str("probe", f.Probe)
-		j.str("failure", f.Kind.String())
-		j.str("text", f.Text)
-		j.strNonEmpty("want", f.Want)
-		j.strNonEmpty("have", f.Have)
-		if len(f.Nearest) > 0 {
-			j.strs("nearest", f.Nearest)
+		j.str("probe", why.Probe)
+		j.str("failure", why.Kind.String())
+		j.str("text", why.Text)
+		j.strNonEmpty("want", why.Want)
+		j.strNonEmpty("have", why.Have)
+		if len(why.Nearest) > 0 {
+			j.strs("nearest", why.Nearest)
 		}
 		place()
 	}
 }
 
-func (p *jsonReport) unlisted(t *offset.Target, pr *manifest.Probe) {
-	p.head(t, "new")
+func (p *jsonReport) unlisted(f checkedFile, pr *manifest.Probe) {
+	p.head(f, "new")
 	p.j.str("probe", pr.FullName())
 	p.j.str("have", signatures(pr))
 	p.a.out.Write(p.j.line())
@@ -218,14 +224,14 @@ func (p *githubReport) command(level, file string, line int, text string) {
 	fmt.Fprintf(p.a.out, "title=USDT probes::%s\n", githubText.Replace(clean(text)))
 }
 
-func (p *githubReport) result(t *offset.Target, r *manifest.Result, file string) {
-	for _, f := range r.Failures {
-		p.command("error", file, r.Entry.Line, fmt.Sprintf("%s: %s: %s", t.Path(), f.Probe, f.Text))
+func (p *githubReport) result(f checkedFile, r *manifest.Result, file string) {
+	for _, why := range r.Failures {
+		p.command("error", file, r.Entry.Line, fmt.Sprintf("%s: %s: %s", f.path, why.Probe, why.Text))
 	}
 }
 
-func (p *githubReport) unlisted(t *offset.Target, pr *manifest.Probe) {
-	p.command("notice", "", 0, fmt.Sprintf("%s: new: %s%s", t.Path(), pr.FullName(), signatures(pr)))
+func (p *githubReport) unlisted(f checkedFile, pr *manifest.Probe) {
+	p.command("notice", "", 0, fmt.Sprintf("%s: new: %s%s", f.path, pr.FullName(), signatures(pr)))
 }
 
 func (p *githubReport) unread(_ string, err error) { p.command("error", "", 0, oneLine(err)) }
@@ -279,19 +285,19 @@ func (p *junitReport) add(path string, c junitCase) {
 	s.cases = append(s.cases, c)
 }
 
-func (p *junitReport) result(t *offset.Target, r *manifest.Result, file string) {
+func (p *junitReport) result(f checkedFile, r *manifest.Result, file string) {
 	c := junitCase{name: r.Entry.String()}
-	for i, f := range r.Failures {
+	for i, why := range r.Failures {
 		if i == 0 {
-			c.element, c.kind = "failure", f.Kind.String()
-			c.text = where(t, r, file)
+			c.element, c.kind = "failure", why.Kind.String()
+			c.text = where(f, r, file)
 		}
-		c.text += "\n" + f.Probe + "  " + f.Text
+		c.text += "\n" + why.Probe + "  " + why.Text
 	}
-	p.add(t.Path(), c)
+	p.add(f.path, c)
 }
 
-func (p *junitReport) unlisted(*offset.Target, *manifest.Probe) {}
+func (p *junitReport) unlisted(checkedFile, *manifest.Probe) {}
 
 func (p *junitReport) unread(path string, err error) {
 	p.add(path, junitCase{"readable", "error", "unread", oneLine(err)})
