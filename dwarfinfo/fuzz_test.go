@@ -273,3 +273,57 @@ func checkValues(t *testing.T, d *dwarfinfo.Data, f *dwarfinfo.Func) {
 		t.Fatalf("%s has its prologue's end at 0x%x", f.Name, uint64(end))
 	}
 }
+
+// without has one section that cannot be read.
+type without struct {
+	memory
+	name string
+}
+
+func (w without) Section(name string) (dwarfinfo.Section, error) {
+	if name == w.name {
+		return nil, errors.New("cannot be read")
+	}
+	return w.memory.Section(name)
+}
+
+// A table of strings that cannot be read is told of, and costs only the names that are in it.
+func TestLookupDamagedStrings(t *testing.T) {
+	small[".debug_info"][0] = byte(len(small[".debug_info"]) - 4)
+	loops[".debug_info"][0] = byte(len(loops[".debug_info"]) - 4)
+	for _, name := range []string{".debug_str", ".debug_line_str"} {
+		open := func(m memory) *dwarfinfo.Data {
+			d, err := dwarfinfo.New(without{m, name}, dwarfinfo.Config{Class: elf.ELFCLASS64, ByteOrder: elf.ELFDATA2LSB})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		funcs, inlined, types, errs := 0, 0, 0, 0
+		d := open(small)
+		for f, err := range d.Lookup("f") {
+			if err != nil {
+				errs++
+			} else if f.Entry == 0x1000 {
+				funcs++
+			}
+		}
+		for _, err := range d.Inlined("g") {
+			if err != nil {
+				errs++
+			} else {
+				inlined++
+			}
+		}
+		for _, err := range open(loops).TypeNamed("p") {
+			if err != nil {
+				errs++
+			} else {
+				types++
+			}
+		}
+		if funcs != 1 || inlined != 1 || types != 1 || errs != 3 {
+			t.Errorf("%s: %d functions, %d inlined copies, %d types, %d errors", name, funcs, inlined, types, errs)
+		}
+	}
+}

@@ -70,8 +70,7 @@ func (d *Data) inlined(n *names, same func(*Func) bool, yield func(*Inline, erro
 		return
 	}
 	s, err := d.f.Search(n.spellings)
-	if err != nil {
-		yield(nil, err)
+	if err != nil && !yield(nil, err) {
 		return
 	}
 	budget := d.f.Budget()

@@ -19,8 +19,7 @@ func (d *Data) Lookup(names ...string) iter.Seq2[*Func, error] {
 			return
 		}
 		s, err := d.f.Search(n.spellings)
-		if err != nil {
-			yield(nil, err)
+		if err != nil && !yield(nil, err) {
 			return
 		}
 		budget := d.f.Budget()

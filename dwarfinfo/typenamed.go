@@ -67,8 +67,7 @@ func (t *Type) renames() bool {
 // findTypes gives all types defined under the last names wanted.
 func (d *Data) findTypes(n *typeNames, yield func(*Type, error) bool) {
 	s, err := d.f.Search(n.spellings)
-	if err != nil {
-		yield(nil, err)
+	if err != nil && !yield(nil, err) {
 		return
 	}
 	budget := d.f.Budget()

@@ -22,9 +22,11 @@ type NameSearch struct {
 // is as fast.
 const maxNeedles = 12
 
-// Search looks the names up in the tables of strings.
+// Search looks the names up in the tables of strings. The search is of use with
+// an error too: where a table cannot be read, all units may have the names.
 func (f *File) Search(names []string) (*NameSearch, error) {
 	s := &NameSearch{}
+	var failed error
 	files := []*File{f}
 	if sup, err := f.sup(); err == nil {
 		files = append(files, sup)
@@ -32,7 +34,9 @@ func (f *File) Search(names []string) (*NameSearch, error) {
 	for _, x := range files {
 		for _, table := range []*pages[string]{x.str, x.lineStr} {
 			if err := s.find(table, names); err != nil {
-				return nil, err
+				if s.all = true; failed == nil {
+					failed = err
+				}
 			}
 		}
 	}
@@ -40,7 +44,9 @@ func (f *File) Search(names []string) (*NameSearch, error) {
 	s.offs = slices.Compact(s.offs)
 	if len(s.offs)+len(names) > maxNeedles {
 		s.all = true
-		return s, nil
+	}
+	if s.all {
+		return s, failed
 	}
 	for _, off := range s.offs {
 		b := make([]byte, 4)
