@@ -9,6 +9,7 @@ import (
 
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/die"
+	"github.com/probels/probels/internal/dwline"
 )
 
 // A Section is the content of one section, inflated. ReadAt must be safe for
@@ -85,7 +86,10 @@ type Data struct {
 
 	byAddr func() (*addrTable, error)
 	lines  *lineTables
-	types  typeCache
+
+	lineBytes func() (*dwline.Sections, error)
+
+	types typeCache
 
 	mu     sync.Mutex // protects what follows
 	splits map[Sections]*die.File
@@ -118,6 +122,7 @@ func New(s Sections, c Config) (*Data, error) {
 	}
 	d.byAddr = sync.OnceValues(d.readAddrTable)
 	d.lines = newLineTables(d)
+	d.lineBytes = sync.OnceValues(d.readLines)
 	return d, nil
 }
 

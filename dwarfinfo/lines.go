@@ -14,12 +14,27 @@ import (
 // LineAt is the source file and line of an address; "" and 0 if DWARF does not
 // say. Of inlined code that is the line of the function that was inlined:
 // Frames has the callers.
+//
+// Where .debug_info would have to be inflated the line tables alone are asked
+// first. Code that is in no function of .debug_info, as of assembler, may have lines too.
 func (d *Data) LineAt(a elfsym.Addr) (file string, line int, err error) {
-	fn, err := d.FuncAt(a)
-	if fn == nil {
-		return "", 0, err
+	if file, line, ok := d.lineAlone(a); ok {
+		return file, line, nil
 	}
-	file, line, _, err = d.lineAt(fn.loc.Unit, a)
+	fn, err := d.FuncAt(a)
+	if fn != nil {
+		file, line, _, err = d.lineAt(fn.loc.Unit, a)
+		return file, line, err
+	}
+	// What was written in assembler has units without functions.
+	if d.inCode(uint64(a)) {
+		d.f.UnitsFor(uint64(a), func(u *die.Unit) bool {
+			if f, l, _, e := d.lineAt(u, a); e == nil && l > 0 {
+				file, line, err = f, l, nil
+			}
+			return line == 0
+		})
+	}
 	return file, line, err
 }
 

@@ -43,8 +43,8 @@ func (x *addrIndex) sort() {
 // maxIndex is the largest index that is read into memory.
 const maxIndex = 1 << 30
 
-// readIndex reads a section whole; nil if there is none.
-func (f *File) readWhole(name string) ([]byte, error) {
+// ReadWhole reads a section whole, by its whole name; nil if there is none.
+func (f *File) ReadWhole(name string) ([]byte, error) {
 	s, err := f.RawSection(name)
 	if err != nil || s == nil || s.Size() <= 0 {
 		return nil, err
@@ -59,7 +59,7 @@ func (f *File) readWhole(name string) ([]byte, error) {
 // of address and length, the last of zeros. What is damaged is left out; the
 // index is a hint.
 func (f *File) aranges() (*addrIndex, error) {
-	b, err := f.readWhole(".debug_aranges")
+	b, err := f.ReadWhole(".debug_aranges")
 	x := &addrIndex{}
 	if err != nil {
 		return x, err
@@ -164,7 +164,7 @@ func (f *File) UnitsFor(a uint64, fn func(*Unit) bool) {
 // list of units (offset and length), that of type units, then the addresses:
 // from, to and the unit's number.
 func (f *File) gdbAddresses() (*addrIndex, error) {
-	b, err := f.readWhole(".gdb_index")
+	b, err := f.ReadWhole(".gdb_index")
 	x := &addrIndex{}
 	if err != nil || len(b) < 24 {
 		return x, err

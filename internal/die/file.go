@@ -111,7 +111,7 @@ func Open(s Sections, c Config) (*File, error) {
 		if c.DWO {
 			name += ".dwo"
 		}
-		return f.readWhole(name)
+		return f.ReadWhole(name)
 	})
 	f.abbrevs.max, f.bodies.max = 4<<20, int64(min(c.Cache, 1<<40))
 	return f, nil
