@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"sync"
 
 	"github.com/probels/probels/internal/wire"
 )
@@ -36,20 +35,11 @@ type File struct {
 	segs Segments
 	head []byte // the first bytes of the file, read at Open
 
-	stat   func() (fs.FileInfo, error) // nil if the reader can't tell
+	stat   stater // nil if the reader can't tell
 	opened fs.FileInfo
 	closer io.Closer
 
-	sections func() (*sectionTable, error)
-	dynamic  func() (*dynamicTable, error)
-	tables   [ownTables]func() (*symbolTable, error) // by Source's bits
-	opd      func() (*opdTable, error)
-	notes    func() []noteArea
-	buildID  func() []byte
-	goInfo   func() goInfo
-	goFuncs  func() (*GoFuncTable, error)
-	frames   func() *frameTables
-	plt      func() ([]Symbol, error)
+	parts parts
 }
 
 // Limits bound what one file may cost. The zero value of a field means its
@@ -120,7 +110,7 @@ func OpenWith(name string, o *Options) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := NewFile(osf, info.Size(), o)
+	f, err := newFile(osf, info.Size(), info, o)
 	if err != nil {
 		osf.Close()
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -177,6 +167,17 @@ func NewFile(r io.ReaderAt, size int64, o *Options) (*File, error) {
 	if size < 0 {
 		return nil, fmt.Errorf("size %d: %w", size, ErrNotELF)
 	}
+	var info fs.FileInfo
+	if s, ok := r.(stater); ok {
+		info, _ = s.Stat() // without it a change of the file is not noticed
+	}
+	return newFile(r, size, info, o)
+}
+
+type stater interface{ Stat() (fs.FileInfo, error) }
+
+// newFile is NewFile for who has what the file system says of r, if it can.
+func newFile(r io.ReaderAt, size int64, info fs.FileInfo, o *Options) (*File, error) {
 	f := &File{r: r, size: uint64(size)}
 	if o != nil {
 		f.lim, f.code, f.base = o.Limits, o.Code, uint64(o.Base)
@@ -185,10 +186,8 @@ func NewFile(r io.ReaderAt, size int64, o *Options) (*File, error) {
 	if f.base > f.size {
 		return nil, fmt.Errorf("it has %d bytes, and begins at 0x%x: %w", size, f.base, ErrNotELF)
 	}
-	if s, ok := r.(interface{ Stat() (fs.FileInfo, error) }); ok {
-		if info, err := s.Stat(); err == nil {
-			f.stat, f.opened = s.Stat, info
-		}
+	if s, ok := r.(stater); ok && info != nil {
+		f.stat, f.opened = s, info
 	}
 	if err := f.readHeader(); err != nil {
 		return nil, err
@@ -196,16 +195,6 @@ func NewFile(r io.ReaderAt, size int64, o *Options) (*File, error) {
 	if err := f.readSegments(); err != nil {
 		return nil, err
 	}
-	f.sections = sync.OnceValues(f.readSections)
-	f.dynamic = sync.OnceValues(f.readDynamic)
-	f.tables = [...]func() (*symbolTable, error){sync.OnceValues(f.findSymtab), sync.OnceValues(f.findDynsym)}
-	f.opd = sync.OnceValues(f.readOPD)
-	f.notes = sync.OnceValue(f.findNotes)
-	f.buildID = sync.OnceValue(f.readBuildID)
-	f.goInfo = sync.OnceValue(f.readGoInfo)
-	f.goFuncs = sync.OnceValues(f.findGoTable)
-	f.frames = sync.OnceValue(f.readFrames)
-	f.plt = sync.OnceValues(f.readPLT)
 	return f, nil
 }
 
@@ -275,7 +264,7 @@ func (f *File) CheckUnchanged() error {
 	if f.stat == nil {
 		return nil
 	}
-	now, err := f.stat()
+	now, err := f.stat.Stat()
 	if err != nil {
 		return err
 	}

@@ -243,7 +243,7 @@ func (f *File) symbolFramePointers() (FramePointers, error) {
 	if f.Has(Symtab) == 0 {
 		src = Dynsym
 	}
-	table, err := f.tables[map[Source]int{Symtab: 0, Dynsym: 1}[src]]()
+	table, err := f.symbols(map[Source]int{Symtab: 0, Dynsym: 1}[src])
 	if err != nil || table == nil {
 		return p, err
 	}

@@ -79,7 +79,7 @@ func (e *GoTableError) Unwrap() error { return e.Err }
 // GoFuncs finds the file's table of Go functions and where they are in memory;
 // nil if it is no Go program. Where that is not certain, the error is a
 // *GoTableError, and there is no table.
-func (f *File) GoFuncs() (*GoFuncTable, error) { return f.goFuncs() }
+func (f *File) GoFuncs() (*GoFuncTable, error) { return f.parts.goFuncs.get(f.findGoTable) }
 
 // Version is the format of the table: that of Go "1.2", "1.16", "1.18" or
 // "1.20", each read by the runtime until the next one. GoVersion and

@@ -22,6 +22,11 @@ type hashTable struct {
 	gnu   gnuHashTable
 	sysv  sysvHashTable
 	steps int // that are left
+
+	// Hashes of .gnu.hash's chains, from symbol first on.
+	hashes [8]uint32
+	first  uint64
+	have   int
 }
 
 func (t *symbolTable) openHash(read *peeker, names int) (h hashTable, err error) {
@@ -162,17 +167,25 @@ func (h *hashTable) gnuBucket(want uint32) (first uint64, none bool, err error) 
 	return uint64(i), i < g.symoffset, nil
 }
 
-// gnuEntry is the hash of symbol i, and whether it ends its bucket.
+// gnuEntry is the hash of symbol i, and whether it ends its bucket. Some are read
+// at once: a chain has three or so.
 func (h *hashTable) gnuEntry(i uint64) (hash uint32, last bool, err error) {
 	at := h.gnu.chain + 4*(i-uint64(h.gnu.symoffset))
 	if at+4 > h.gnu.end || i >= h.t.n {
 		return 0, false, damaged(gnuHashName, at, "a chain without an end")
 	}
-	b, err := h.read.peek(at, 4, gnuHashName)
-	if err != nil {
-		return 0, false, err
+	if i < h.first || i >= h.first+uint64(h.have) {
+		n := min(uint64(len(h.hashes)), (h.gnu.end-at)/4)
+		b, err := h.read.peek(at, 4*n, gnuHashName)
+		if err != nil {
+			return 0, false, err
+		}
+		h.first, h.have = i, int(n)
+		for k := range h.have {
+			h.hashes[k] = h.t.f.U32(b[4*k:])
+		}
 	}
-	hash = h.t.f.U32(b)
+	hash = h.hashes[i-h.first]
 	return hash, hash&1 != 0, nil
 }
 

@@ -70,11 +70,11 @@ func (f *File) lookup(src Source, names []string, yield func(Symbol, error) bool
 		return
 	}
 	read := &peeker{f: f}
-	for i := range f.tables {
+	for i := range ownTables {
 		if src&(1<<i) == 0 {
 			continue
 		}
-		t, err := f.tables[i]()
+		t, err := f.symbols(i)
 		if err != nil && !yield(Symbol{}, err) {
 			return
 		}
@@ -86,9 +86,6 @@ func (f *File) lookup(src Source, names []string, yield func(Symbol, error) bool
 			return
 		}
 		// Versions were read for the symbols found, and only then.
-		if q.given.n > 0 && t.versions != nil && q.versionErr == nil {
-			q.versionErr = t.versions().err
-		}
 		if q.versionErr != nil && !yield(Symbol{}, q.versionErr) {
 			return
 		}
@@ -111,7 +108,7 @@ func (f *File) lookup(src Source, names []string, yield func(Symbol, error) bool
 // io.ReaderAt escapes, so a buffer for each read would be an allocation each.
 type peeker struct {
 	f   *File
-	buf [128]byte
+	buf [512]byte
 }
 
 // peek is the n bytes at off, valid until the next call.
@@ -279,18 +276,26 @@ func (q *query) entry(i uint64, name string) (raw rawSymbol, ok bool, err error)
 	return raw, ok, err
 }
 
-// symbol makes a Symbol, reading its version's index alone.
+// fewVersions is of how many symbols the version is looked for by itself.
+const fewVersions = 8
+
+// symbol makes a Symbol, reading its version alone.
 func (q *query) symbol(raw rawSymbol, name, file string) (Symbol, error) {
 	var entry uint16
-	var versions *versionTable
-	if q.t.versions != nil {
+	var version versionName
+	if v := q.t.versions; v != nil {
+		if q.given.n > fewVersions {
+			v.load()
+		}
 		var err error
-		versions = q.t.versions()
-		if entry, err = versions.at(q.read, raw.index); err != nil {
+		if entry, err = v.at(q.read, raw.index); err == nil {
+			version, err = v.find(q.read, entry)
+		}
+		if q.versionErr == nil {
 			q.versionErr = err
 		}
 	}
-	return q.t.symbol(raw, name, file, versions, entry)
+	return q.t.symbol(raw, name, file, version, entry)
 }
 
 // Bounds of a search. A hostile table can be nothing but the name, and a name

@@ -169,7 +169,7 @@ func roundUp(n, align uint64) uint64 { return (n + align - 1) &^ (align - 1) }
 // which a separate debug file shares: mostly 20, but 8, 16 or any other number
 // too. nil if there is none that can be read. The slice is shared: do not change
 // it.
-func (f *File) BuildID() []byte { return f.buildID() }
+func (f *File) BuildID() []byte { return f.parts.buildID.value(f.readBuildID) }
 
 func (f *File) readBuildID() []byte {
 	const ntGNUBuildID = 3

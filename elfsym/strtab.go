@@ -3,7 +3,6 @@ package elfsym
 import (
 	"bytes"
 	"fmt"
-	"sync"
 )
 
 // stringTable is a table of names in the file. It can be read whole, once, into
@@ -13,13 +12,16 @@ type stringTable struct {
 	f         *File
 	part      string
 	off, size uint64
-	whole     func() (string, error) // set by lazily
+	all       lazy[string]
 }
 
 func newStringTable(f *File, part string, off, size uint64) *stringTable {
-	t := &stringTable{f: f, part: part, off: off, size: size}
-	t.whole = sync.OnceValues(func() (string, error) { return f.text(off, size, part) })
-	return t
+	return &stringTable{f: f, part: part, off: off, size: size}
+}
+
+// whole is all of the table, read once.
+func (t *stringTable) whole() (string, error) {
+	return t.all.get(func() (string, error) { return t.f.text(t.off, t.size, t.part) })
 }
 
 // at is the name at one place, of at most longest bytes, by reading no more
@@ -52,6 +54,20 @@ func (t *stringTable) at(i, longest uint64) (string, error) {
 		}
 	}
 	return "", damaged(t.part, i, "the last string has no end")
+}
+
+// short is at for a name that mostly fits into the reader's buffer.
+func (t *stringTable) short(read *peeker, i, longest uint64) (string, error) {
+	if i < t.size {
+		b, err := read.peek(t.off+i, min(uint64(len(read.buf)), t.size-i, 64), t.part)
+		if err != nil {
+			return "", err
+		}
+		if n := bytes.IndexByte(b, 0); n >= 0 && uint64(n) <= longest {
+			return string(b[:n]), nil
+		}
+	}
+	return t.at(i, longest)
 }
 
 // search finds every place where a symbol may have one of the names: offsets of

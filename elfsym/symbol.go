@@ -179,11 +179,11 @@ func isMapping(m elf.Machine, name string) bool {
 // the symbols: their names are parts of one string, read once and kept.
 func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
-		for i := range f.tables {
+		for i := range ownTables {
 			if src&(1<<i) == 0 {
 				continue
 			}
-			t, err := f.tables[i]()
+			t, err := f.symbols(i)
 			if err != nil && !yield(Symbol{}, err) {
 				return
 			}
@@ -207,11 +207,11 @@ func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
 // table with nothing but the null symbol counts as none.
 func (f *File) Has(src Source) Source {
 	var has Source
-	for i := range f.tables {
+	for i := range ownTables {
 		if src&(1<<i) == 0 {
 			continue
 		}
-		if t, _ := f.tables[i](); t != nil && t.n > 1 {
+		if t, _ := f.symbols(i); t != nil && t.n > 1 {
 			has |= 1 << i
 		}
 	}

@@ -18,7 +18,7 @@ type symbolTable struct {
 	strs   *stringTable
 	xindex []byte // SHT_SYMTAB_SHNDX, 4 bytes an entry; nil if none
 
-	versions func() *versionTable // .dynsym's; nil for .symtab
+	versions *versionTable // .dynsym's; nil for .symtab
 	gnuHash  tablePlace
 	sysvHash tablePlace
 }
@@ -110,7 +110,8 @@ func (f *File) dynsymSection(secs *sectionTable, s *Section) (*symbolTable, erro
 			t.sysvHash = place
 		}
 	}
-	t.versions = f.versionsOnce(v)
+	t.versions = &versionTable{}
+	t.versions.init(f, v)
 	return t, err
 }
 
@@ -160,7 +161,8 @@ func (f *File) dynsymSegment() (*symbolTable, error) {
 		return nil, err
 	}
 	v.n = t.n
-	t.versions = f.versionsOnce(v)
+	t.versions = &versionTable{}
+	t.versions.init(f, v)
 	return t, nil
 }
 
@@ -221,7 +223,11 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 		if at := 2 * uint64(raw.index); at+2 <= uint64(len(versym)) {
 			entry = t.f.U16(versym[at:])
 		}
-		s, err := t.symbol(raw, name, file, versions, entry)
+		var version versionName
+		if versions != nil {
+			version = versions.names[entry&^verHidden] // 0 (local) and 1 (global) have none
+		}
+		s, err := t.symbol(raw, name, file, version, entry)
 		if err != nil {
 			if err == told {
 				return true
@@ -249,7 +255,8 @@ func (t *symbolTable) loadVersions() (v *versionTable, versym []byte, err error)
 	if t.versions == nil {
 		return nil, nil, nil
 	}
-	v = t.versions()
+	v = t.versions
+	v.load()
 	if versym, err = v.all(); err == nil {
 		err = v.err
 	}
@@ -270,7 +277,7 @@ func (t *symbolTable) badName(raw rawSymbol, size int) error {
 }
 
 // symbol makes a Symbol of its raw entry; entry is its word of .gnu.version.
-func (t *symbolTable) symbol(raw rawSymbol, name, file string, versions *versionTable, entry uint16) (Symbol, error) {
+func (t *symbolTable) symbol(raw rawSymbol, name, file string, version versionName, entry uint16) (Symbol, error) {
 	s := Symbol{
 		Name: name, Addr: Addr(raw.value), Size: raw.size,
 		Type: raw.typ(), Bind: elf.ST_BIND(raw.info), Visibility: elf.ST_VISIBILITY(raw.other),
@@ -279,8 +286,8 @@ func (t *symbolTable) symbol(raw rawSymbol, name, file string, versions *version
 	if s.Bind == elf.STB_LOCAL {
 		s.File = file
 	}
-	if versions != nil {
-		s.Version, s.Default = versions.decode(entry)
+	if t.versions != nil {
+		s.Version, s.Default = version.text, version.isDefault(entry)
 	} else if t.src == Symtab {
 		s.Name, s.Version, s.Default = SplitVersion(name)
 	}

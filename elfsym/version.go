@@ -1,6 +1,9 @@
 package elfsym
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // versionPlaces is where the three tables of GNU symbol versioning are.
 type versionPlaces struct {
@@ -15,15 +18,15 @@ type versionPlaces struct {
 // defines, .gnu.version_r of those that it wants of others (LSB Core, "Symbol
 // Versioning").
 type versionTable struct {
-	f     *File
-	index tablePlace // .gnu.version, 2 bytes a symbol
-	names map[uint16]versionName
-	bytes int   // in them
-	err   error // why some of them are missing
+	f      *File
+	places versionPlaces
+	index  tablePlace // .gnu.version, 2 bytes a symbol
 
-	// Records are small and one behind the other: they are read by the page.
-	buf, window []byte
-	windowOff   uint64
+	once   sync.Once
+	loaded atomic.Bool // what follows is there
+	names  map[uint16]versionName
+	bytes  int   // in them
+	err    error // why some of them are missing
 }
 
 type versionName struct {
@@ -40,40 +43,82 @@ const (
 	maxVersionBytes = 1 << 20
 )
 
-// versionsOnce defers reading the version tables.
-func (f *File) versionsOnce(p versionPlaces) func() *versionTable {
-	return sync.OnceValue(func() *versionTable {
-		v := &versionTable{f: f, index: p.versym, names: map[uint16]versionName{}}
-		if p.versym.size == 0 {
-			return v
+// init says where the tables are; none is read.
+func (v *versionTable) init(f *File, p versionPlaces) {
+	v.f, v.places, v.index = f, p, p.versym
+	v.index.size = min(v.index.size, 2*p.n)
+}
+
+// load reads the names of all versions.
+func (v *versionTable) load() {
+	v.once.Do(func() {
+		v.names = make(map[uint16]versionName)
+		if v.index.size > 0 {
+			r := versionReader{f: v.f, buf: make([]byte, 2048)}
+			if v.err = r.defs(v.places, v.name); v.err == nil {
+				v.err = r.needs(v.places, v.name)
+			}
 		}
-		v.index.size = min(v.index.size, 2*p.n)
-		v.buf = make([]byte, 2048)
-		defer func() { v.buf, v.window = nil, nil }()
-		if v.err = v.readDefs(p); v.err == nil {
-			v.err = v.readNeeds(p)
-		}
-		return v
+		v.loaded.Store(true)
 	})
 }
 
-// readDefs walks the Verdef records. A link leads forward or ends the chain, so
+// find reads records up to the one with the name of an index. One symbol needs one
+// name of what may be hundreds.
+func (v *versionTable) find(read *peeker, entry uint16) (found versionName, err error) {
+	want := entry &^ verHidden
+	if want <= 1 { // local and global have none
+		return found, nil
+	}
+	if v.loaded.Load() {
+		return v.names[want], v.err
+	}
+	r := versionReader{f: v.f, buf: read.buf[:]}
+	at, ok := uint32(0), false
+	is := func(ndx uint16, text uint32, defined bool) error {
+		if ndx != want {
+			return nil
+		}
+		at, ok, found.defined = text, true, defined
+		return errStop
+	}
+	if err = r.defs(v.places, is); err == nil {
+		err = r.needs(v.places, is)
+	}
+	if ok {
+		found.text, err = v.places.strs.short(read, uint64(at), maxVersion)
+	}
+	return found, err
+}
+
+// A versionReader walks over records. They are small and one behind the other: they
+// are read by as much as buf takes.
+type versionReader struct {
+	f           *File
+	buf, window []byte
+	windowOff   uint64
+}
+
+// versionFunc is called with the index and the place of the name of a version.
+type versionFunc func(ndx uint16, text uint32, defined bool) error
+
+// defs walks the Verdef records. A link leads forward or ends the chain, so
 // it comes to an end; the count is bounded because records may overlap.
-func (v *versionTable) readDefs(p versionPlaces) error {
+func (r *versionReader) defs(p versionPlaces, each versionFunc) error {
 	const part = ".gnu.version_d"
-	var b [20]byte
 	for pos, left := uint64(0), limitVersions(p.defs); p.verdef.size > 0 && left > 0; left-- {
-		if err := v.read(b[:], p.verdef, pos, part); err != nil {
+		b, err := r.read(20, p.verdef, pos, part)
+		if err != nil {
 			return err
 		}
-		flags, ndx, count := v.f.U16(b[2:]), v.f.U16(b[4:])&^verHidden, v.f.U16(b[6:])
-		aux, next := uint64(v.f.U32(b[12:])), uint64(v.f.U32(b[16:]))
+		flags, ndx, count := r.f.U16(b[2:]), r.f.U16(b[4:])&^verHidden, r.f.U16(b[6:])
+		aux, next := uint64(r.f.U32(b[12:])), uint64(r.f.U32(b[16:]))
 		// The first Verdaux names the version, further ones its parents.
 		if flags&verFlagBase == 0 && count > 0 {
-			if err := v.read(b[:8], p.verdef, pos+aux, part); err != nil {
+			if b, err = r.read(8, p.verdef, pos+aux, part); err != nil {
 				return err
 			}
-			if err := v.name(p, ndx, v.f.U32(b[:]), true); err != nil {
+			if err := each(ndx, r.f.U32(b), true); err != nil {
 				return err
 			}
 		}
@@ -85,25 +130,25 @@ func (v *versionTable) readDefs(p versionPlaces) error {
 	return nil
 }
 
-// readNeeds walks the Verneed records, one for each library, and in each the
+// needs walks the Verneed records, one for each library, and in each the
 // Vernaux records, one for each version.
-func (v *versionTable) readNeeds(p versionPlaces) error {
+func (r *versionReader) needs(p versionPlaces, each versionFunc) error {
 	const part = ".gnu.version_r"
-	var b [16]byte
 	names := maxVersions
 	for pos, left := uint64(0), limitVersions(p.needs); p.verneed.size > 0 && left > 0; left-- {
-		if err := v.read(b[:], p.verneed, pos, part); err != nil {
+		b, err := r.read(16, p.verneed, pos, part)
+		if err != nil {
 			return err
 		}
-		count, aux, next := v.f.U16(b[2:]), uint64(v.f.U32(b[8:])), uint64(v.f.U32(b[12:]))
+		count, aux, next := r.f.U16(b[2:]), uint64(r.f.U32(b[8:])), uint64(r.f.U32(b[12:]))
 		for at := pos + aux; count > 0 && names > 0; count, names = count-1, names-1 {
-			if err := v.read(b[:], p.verneed, at, part); err != nil {
+			if b, err = r.read(16, p.verneed, at, part); err != nil {
 				return err
 			}
-			if err := v.name(p, v.f.U16(b[6:])&^verHidden, v.f.U32(b[8:]), false); err != nil {
+			more := uint64(r.f.U32(b[12:]))
+			if err := each(r.f.U16(b[6:])&^verHidden, r.f.U32(b[8:]), false); err != nil {
 				return err
 			}
-			more := uint64(v.f.U32(b[12:]))
 			if more == 0 {
 				break
 			}
@@ -124,31 +169,32 @@ func limitVersions(claimed uint32) int {
 	return int(claimed)
 }
 
-func (v *versionTable) read(b []byte, t tablePlace, pos uint64, part string) error {
-	if n := uint64(len(b)); pos > t.size || n > t.size-pos {
-		return damaged(part, pos, "a record beyond its end at 0x%x", t.size)
+// read is n bytes of a record, valid until the next call.
+func (r *versionReader) read(n uint64, t tablePlace, pos uint64, part string) ([]byte, error) {
+	if pos > t.size || n > t.size-pos {
+		return nil, damaged(part, pos, "a record beyond its end at 0x%x", t.size)
 	}
 	off := t.off + pos
 	// The table's place is a claim, up to 2^64: no sum of it is compared.
-	if have := uint64(len(v.window)); off < v.windowOff || off-v.windowOff > have || uint64(len(b)) > have-(off-v.windowOff) {
-		v.window = v.buf[:min(uint64(len(v.buf)), t.size-pos)]
-		v.windowOff = off
-		if err := v.f.readAt(v.window, off, part); err != nil {
-			v.window = nil
-			return err
+	if have := uint64(len(r.window)); off < r.windowOff || off-r.windowOff > have || n > have-(off-r.windowOff) {
+		r.window = r.buf[:min(uint64(len(r.buf)), t.size-pos)]
+		r.windowOff = off
+		if err := r.f.readAt(r.window, off, part); err != nil {
+			r.window = nil
+			return nil, err
 		}
 	}
-	copy(b, v.window[off-v.windowOff:])
-	return nil
+	return r.window[off-r.windowOff:][:n], nil
 }
 
-func (v *versionTable) name(p versionPlaces, ndx uint16, at uint32, defined bool) error {
-	text, err := p.strs.at(uint64(at), maxVersion)
+func (v *versionTable) name(ndx uint16, at uint32, defined bool) error {
+	strs := v.places.strs
+	text, err := strs.at(uint64(at), maxVersion)
 	if err != nil {
 		return err
 	}
 	if v.bytes += len(text); v.bytes > maxVersionBytes {
-		return &FormatError{p.strs.part, Offset(p.strs.off), "names of versions without an end", ErrLimit}
+		return &FormatError{strs.part, Offset(strs.off), "names of versions without an end", ErrLimit}
 	}
 	v.names[ndx] = versionName{text, defined}
 	return nil
@@ -172,9 +218,8 @@ func (v *versionTable) at(read *peeker, i uint32) (uint16, error) {
 	return v.f.U16(b), nil
 }
 
-// decode is the version that an entry of .gnu.version means, and whether it is
-// the default one of its name.
-func (v *versionTable) decode(entry uint16) (string, bool) {
-	name := v.names[entry&^verHidden] // 0 (local) and 1 (global) have none
-	return name.text, name.defined && entry&verHidden == 0 && name.text != ""
+// isDefault reports whether an entry of .gnu.version of that name means the default
+// version.
+func (n versionName) isDefault(entry uint16) bool {
+	return n.defined && entry&verHidden == 0 && n.text != ""
 }
