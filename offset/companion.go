@@ -47,7 +47,7 @@ func (t *Target) stripped(ctx context.Context) ([]companion, error) {
 		}
 		err = errors.Join(err, goErr)
 	}
-	t.searched, t.companions = true, found
+	t.searched, t.companions, t.unsure = true, found, err != nil
 	return found, err
 }
 
@@ -148,4 +148,16 @@ func (c *companion) lookup(names []string) iter.Seq2[elfsym.Symbol, error] {
 			}
 		}
 	}
+}
+
+// asksOutside is called before names are taken from more than the file's own
+// tables; where it has a .symtab, they are all there is.
+func (r *resolution) asksOutside() {
+	r.outside = r.outside || !r.t.opts.OwnTables && r.t.f.Has(elfsym.Symtab) == 0
+}
+
+// stripped are the companions, for an answer.
+func (r *resolution) stripped() ([]companion, error) {
+	r.asksOutside()
+	return r.t.stripped(r.ctx)
 }

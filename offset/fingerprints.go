@@ -178,6 +178,7 @@ func (r *resolution) matched() {
 // twins matches the file with the reference once, and is what that says of a name.
 func (r *resolution) twins(ref *Reference, name string) ([]Twin, []error, error) {
 	if r.matching == nil {
+		r.asksOutside() // for the target's names
 		m, problems, err := newMatching(r.ctx, ref, r.t, MatchOptions{})
 		if err != nil {
 			return nil, problems, err

@@ -29,9 +29,14 @@ func (r *resolution) lines() {
 // line adds the places of one line, or says why there is none.
 func (r *resolution) line(res *Result) (note string, err error) {
 	s := &res.Spec
+	r.outside = r.outside || !r.t.opts.OwnTables // even its own may be completed by other files
 	d, err := r.t.DWARF(r.ctx)
 	switch {
 	case errors.Is(err, ErrNoDWARF):
+		if r.private == nil {
+			r.private = map[string]bool{}
+		}
+		r.private[s.text] = true
 		return "not found; if a line is meant: " + err.Error(), nil
 	case err != nil:
 		return "", err

@@ -9,14 +9,9 @@ import (
 	"github.com/probels/probels/internal/glob"
 )
 
-// names settles the specs that name a function as the file spells it: with a
+// ownNames settles the specs that name a function as the file spells it: with a
 // distance, with a source file, or bare. All names are looked up together: in
 // the file's own tables and then, what these do not have, in the debug file's.
-func (r *resolution) names() {
-	r.ownNames()
-	r.companionNames()
-}
-
 func (r *resolution) ownNames() {
 	var all []*Result // a USDT probe may have the name of a static in a file
 	for i := range r.results {
@@ -38,7 +33,7 @@ func (r *resolution) companionNames() {
 	if len(missing) == 0 {
 		return
 	}
-	companions, err := r.t.stripped(r.ctx)
+	companions, err := r.stripped()
 	if err != nil {
 		r.problem(err)
 	}

@@ -97,7 +97,7 @@ const fullyExplained = 16
 
 // explain gives every result that found nothing its NotFoundError.
 func (r *resolution) explain() {
-	explained := 0
+	explained, open := 0, 0
 	var searched []string
 	r.lookupDemangled()
 	for i := range r.results {
@@ -105,6 +105,7 @@ func (r *resolution) explain() {
 		if !res.open() {
 			continue
 		}
+		open++
 		if searched == nil {
 			searched = r.searched()
 		}
@@ -116,6 +117,7 @@ func (r *resolution) explain() {
 			explained++
 		}
 	}
+	r.brief = open > fullyExplained
 }
 
 // lookupDemangled adds to notFuncs what a spec names as the source has it.

@@ -65,6 +65,7 @@ type Object struct {
 
 	p      *Process
 	file   *os.File
+	ident  identity // of the file
 	biases []uint64
 }
 

@@ -17,7 +17,7 @@ import (
 // openImages makes the target of a file or, where it is an archive from which
 // libraries are executed, of each of those. The first object owns the file.
 func (p *Process) openImages(o *Object, f *os.File, info fs.FileInfo) []*Object {
-	o.file = f
+	o.file, o.ident = f, p.opts.Cache.identify(f)
 	file, err := p.openELF(f, info, 0)
 	if err == nil && loadsAll(file, o.Mappings) {
 		p.setTarget(o, file, o.debugPath())
@@ -112,7 +112,7 @@ func (p *Process) openImage(o *Object, f *os.File, info fs.FileInfo, base elfsym
 }
 
 func (p *Process) setTarget(o *Object, file *elfsym.File, debugPath string) {
-	if o.Target, o.Err = newTarget(file, o.Path, debugPath, o, p.targetOptions()); o.Err == nil {
+	if o.Target, o.Err = newTarget(file, o.Path, debugPath, o, o.ident, p.targetOptions()); o.Err == nil {
 		o.findBiases()
 	}
 }

@@ -20,7 +20,7 @@ import (
 // A fakeProc is a tree like /proc, for what cannot be had from a real process:
 // numbers that stat tells otherwise, damage, another machine's programs.
 type fakeProc struct {
-	t    *testing.T
+	t    testing.TB
 	proc string
 	maps strings.Builder
 	next uint64
@@ -28,7 +28,7 @@ type fakeProc struct {
 
 const fakePID = 42
 
-func newFakeProc(t *testing.T) *fakeProc {
+func newFakeProc(t testing.TB) *fakeProc {
 	f := &fakeProc{t: t, proc: t.TempDir(), next: 0x10000000}
 	for _, dir := range []string{"self/ns", "42/ns", "42/map_files"} {
 		f.must(os.MkdirAll(filepath.Join(f.proc, dir), 0o755))

@@ -19,18 +19,26 @@ import (
 // An address (At, "0x7f…") is a run-time address of the process, as a stack trace
 // has it, and a link-time one with Spec.In; a file offset needs Spec.In.
 func (p *Process) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
-	r := &processResolution{p: p, specs: specs, results: make([]Result, len(specs)), in: map[string]map[*Object]bool{}}
+	r := &processResolution{p: p, specs: specs, results: make([]Result, len(specs)), own: make([]bool, len(specs)), in: map[string]map[*Object]bool{}}
+	all := make([]int, len(specs))
 	for i, s := range specs {
-		r.results[i].Spec = s
-		r.open = append(r.open, i)
+		r.results[i].Spec, all[i] = s, i
 	}
+	q := p.inquire(specs)
+	if r.open = q.answered(r.results, all); len(r.open) == 0 {
+		if err := cmp.Or(ctx.Err(), p.Check()); err != nil {
+			return nil, err
+		}
+		return r.results, nil
+	}
+	asked := r.open
 	for _, o := range p.objects {
 		if o.Target != nil {
 			r.objects = append(r.objects, newResolution(ctx, o.Target))
 		}
 	}
 	r.outside()
-	for _, step := range []func(*resolution){
+	for i, step := range []func(*resolution){
 		func(r *resolution) { r.sites(); r.ownNames() },
 		(*resolution).companionNames,
 		func(r *resolution) { r.addresses(); r.describeAddresses() },
@@ -39,6 +47,9 @@ func (p *Process) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) 
 	} {
 		if err := r.step(ctx, step); err != nil {
 			return nil, err
+		}
+		if i == 0 {
+			r.ownSettled(asked)
 		}
 	}
 	r.explain()
@@ -54,6 +65,9 @@ func (p *Process) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) 
 	if err := cmp.Or(ctx.Err(), p.Check()); err != nil {
 		return nil, err
 	}
+	if q != nil && len(problems) == 0 {
+		q.keepFromProcess(r, asked)
+	}
 	return r.results, errors.Join(problems...)
 }
 
@@ -64,6 +78,11 @@ type processResolution struct {
 	open    []int // specs that nothing was found for yet
 	objects []*resolution
 	in      map[string]map[*Object]bool // what Spec.In means
+
+	// What a Cache has to know.
+	own    []bool         // parallel to results: settled by the files' own bytes
+	noteOf map[int]noteAt // by spec: whose the note is
+	brief  bool           // not all of what was not found is explained
 }
 
 // step tries one way to find the open specs in every object.
@@ -119,7 +138,7 @@ func (r *processResolution) close() {
 // outside settles what is about the process's addresses, and what is wrong
 // already.
 func (r *processResolution) outside() {
-	for i := range r.specs {
+	for _, i := range r.open {
 		s, res := &r.specs[i], &r.results[i]
 		switch {
 		case s.in != "":
@@ -162,11 +181,17 @@ func (r *processResolution) runtime(res *Result, addr uint64) {
 	}
 }
 
+func (p *Process) describe() string { return fmt.Sprintf("process %d (%s)", p.state.pid, p.state.comm) }
+
+// objectNote is a note about one object, for an error about the process.
+func objectNote(note string, o *Object) string { return note + " (" + o.describe() + ")" }
+
 // explain says of what was not found what is near, in all objects.
 func (r *processResolution) explain() {
+	r.brief, r.noteOf = len(r.open) > fullyExplained, map[int]noteAt{}
 	for k, i := range r.open {
 		s := &r.specs[i]
-		e := &NotFoundError{Spec: *s, Path: fmt.Sprintf("process %d (%s)", r.p.state.pid, r.p.state.comm)}
+		e := &NotFoundError{Spec: *s, Path: r.p.describe()}
 		r.results[i].Err = e
 		n := nearest.New(s.wanted())
 		searched := 0
@@ -184,7 +209,8 @@ func (r *processResolution) explain() {
 			here := NotFoundError{Spec: *s}
 			o.explainName(&here)
 			if here.Note != "" && e.Note == "" {
-				e.Note = here.Note + " (" + o.t.object.describe() + ")"
+				e.Note = objectNote(here.Note, o.t.object)
+				r.noteOf[i] = noteAt{here.Note, o.t.object}
 			}
 		}
 		e.Nearest = n.Names()

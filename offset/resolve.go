@@ -46,16 +46,25 @@ func (r Result) One() (Location, error) {
 // The error is about the file as a whole; what a damaged table hides may be why
 // a Result has none.
 func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
-	r := newResolution(ctx, t)
-	var mine []int
+	results := make([]Result, len(specs))
+	mine := make([]int, 0, len(specs))
 	for i, s := range specs {
 		if s.in == "" || t.matches(s.in) {
 			mine = append(mine, i)
+		} else {
+			results[i] = Result{Spec: s, Err: &NotFoundError{Spec: s, Path: t.path, Note: "asked for in " + s.in + ", and this is " + t.path}}
 		}
 	}
+	q := t.inquire(specs)
+	if mine = q.answered(results, mine); len(mine) == 0 {
+		return results, ctx.Err()
+	}
+	r := newResolution(ctx, t)
 	r.ask(specs, mine)
 	r.sites()
-	r.names()
+	r.ownNames()
+	r.ownSettled()
+	r.companionNames()
 	r.addresses()
 	r.sourceNames()
 	r.patterns()
@@ -66,12 +75,11 @@ func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
 	if err := cmp.Or(ctx.Err(), t.f.CheckUnchanged()); err != nil {
 		return nil, err
 	}
-	results := make([]Result, len(specs))
-	for i, s := range specs {
-		results[i] = Result{Spec: s, Err: &NotFoundError{Spec: s, Path: t.path, Note: "asked for in " + s.in + ", and this is " + t.path}}
-	}
 	for k, i := range mine {
 		results[i] = r.results[k]
+	}
+	if q != nil {
+		q.keepFrom(r, results, mine)
 	}
 	return results, errors.Join(r.problems...)
 }
@@ -91,6 +99,12 @@ type resolution struct {
 	matching  *matching         // with the reference, if one was given; made when first needed
 	twinNotes map[string]string // by spec: what the reference says of one that was not found
 	lineNotes map[string]string // by spec: why a line has no place
+
+	// What a Cache has to know.
+	outside bool            // more than the file's own bytes was asked
+	own     []bool          // parallel to results: settled before that
+	brief   bool            // not all of what was not found is explained
+	private map[string]bool // by spec: what is said has a path in it
 }
 
 func newResolution(ctx context.Context, t *Target) *resolution {
@@ -99,7 +113,7 @@ func newResolution(ctx context.Context, t *Target) *resolution {
 
 // ask makes new results, for some of the specs.
 func (r *resolution) ask(specs []Spec, some []int) {
-	r.results = make([]Result, len(some))
+	r.results, r.own = make([]Result, len(some)), make([]bool, len(some))
 	for k, i := range some {
 		r.results[k].Spec = specs[i]
 	}
@@ -281,6 +295,7 @@ func (r *resolution) allSites() []*usdt.Site {
 // allFunctions are the file's functions from all sources, read once.
 func (r *resolution) allFunctions() *elfsym.Table {
 	if r.functions == nil {
+		r.asksOutside()
 		r.functions, _ = r.t.table(r.ctx, KindFunc, nil, r.problem)
 		r.functions.InferSizes(r.t.f)
 	}

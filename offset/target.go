@@ -57,6 +57,10 @@ type Options struct {
 	// Least is the confidence that a match must have to be an answer; 0 means
 	// Certain. What is less is told in the NotFoundError.
 	Least Confidence
+
+	// Cache keeps answers of Resolve for later targets and processes. nil, which is
+	// the default, means that nothing is kept.
+	Cache *Cache
 }
 
 // A Target is a file that is searched for places to probe. What it reads lazily
@@ -69,10 +73,12 @@ type Target struct {
 	buildID string
 	owned   bool
 	opts    Options
+	ident   identity // what opts.Cache knows the file by
 
 	mu         sync.Mutex // guards what follows
 	searched   bool
 	companions []companion
+	unsure     bool // something was wrong with what the search found
 	looked     bool // for the debug file
 	found      *debuglink.Found
 	foundErr   error
@@ -110,6 +116,10 @@ func Open(path string, o *Options) (*Target, error) {
 }
 
 func openedTarget(file *os.File, info fs.FileInfo, at inroot.Place, eo *elfsym.Options, o *Options) (*Target, error) {
+	var ident identity
+	if o != nil {
+		ident = o.Cache.identify(file)
+	}
 	f, err := elfsym.NewFile(file, info.Size(), eo)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at.Path, err)
@@ -123,7 +133,7 @@ func openedTarget(file *os.File, info fs.FileInfo, at inroot.Place, eo *elfsym.O
 		in.Debug = debugIn(in.Debug, at.Root)
 		o, debug = &in, at.Within()
 	}
-	t, err := newTarget(f, at.Path, debug, nil, o)
+	t, err := newTarget(f, at.Path, debug, nil, ident, o)
 	if err != nil {
 		return nil, err
 	}
@@ -135,18 +145,17 @@ func openedTarget(file *os.File, info fs.FileInfo, at inroot.Place, eo *elfsym.O
 // New makes a target of a file that is open already and stays the caller's.
 // path is what locations will carry, and where its debug file is searched from.
 func New(f *elfsym.File, path string, o *Options) (*Target, error) {
-	return newTarget(f, path, path, nil, o)
+	return newTarget(f, path, path, nil, identity{}, o)
 }
 
-func newTarget(f *elfsym.File, path, debug string, object *Object, o *Options) (*Target, error) {
-	t := &Target{f: f, path: path, debug: debug, object: object}
+func newTarget(f *elfsym.File, path, debug string, object *Object, ident identity, o *Options) (*Target, error) {
+	t := &Target{f: f, path: path, debug: debug, object: object, ident: ident, buildID: hex.EncodeToString(f.BuildID())}
 	if o != nil {
 		t.opts = o.limited()
 	}
 	if err := t.attachable(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	t.buildID = hex.EncodeToString(f.BuildID())
 	return t, nil
 }
 
@@ -191,7 +200,7 @@ func (t *Target) attachable() error {
 	switch {
 	case !load:
 		return fmt.Errorf("no loadable segments, %w", ErrNotExecutable)
-	case t.object == nil && t.f.DebugOnly(): // what is executed has code
+	case t.object == nil && !t.known() && t.f.DebugOnly(): // what is executed has code
 		return t.debugOnly()
 	}
 	return nil // if it has no code, it has nothing to list, and may be asked about
