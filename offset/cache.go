@@ -22,6 +22,9 @@ import (
 // and equal to what a target without a Cache would have answered; of many names that
 // were not found, more of them may be explained.
 //
+// Of a process each file's part is kept, so that the first process with a new program
+// costs that program and not the libraries that are known from others.
+//
 // An answer that the file's own bytes decide stays until it is the longest unused
 // and room is wanted. One that rests on something else, a separate debug file that
 // was found or, more often, not found, stays for CacheLimits.Age, and serves only
@@ -52,7 +55,7 @@ type Cache struct {
 // CacheLimits bound a Cache. The zero value of a field means its default.
 type CacheLimits struct {
 	// Bytes is how much memory the answers may take, with what they are kept by,
-	// as estimated from above. Default 16 MiB, some 20,000 answers. An answer that would
+	// as estimated from above. Default 16 MiB, some 15,000 answers. An answer that would
 	// take more than an eighth of it is not kept.
 	Bytes int64
 
@@ -165,6 +168,9 @@ func (c *Cache) lookup(of *subjectBytes, wanted []wantedAnswer, full bool) (s *s
 		if w.got != nil {
 			continue
 		}
+		if w.key == nil {
+			continue
+		}
 		a := c.answers[answerKey{s, string(w.key)}]
 		if a == nil || a.brief && full {
 			all = false
@@ -182,7 +188,6 @@ func (c *Cache) lookup(of *subjectBytes, wanted []wantedAnswer, full bool) (s *s
 		}
 		a.unlink()
 		c.use(a)
-		c.stats.Hits++
 		w.got = a
 	}
 	return s, all
@@ -195,10 +200,11 @@ func (c *Cache) has(of *subjectBytes) bool {
 	return c.subjects[subjectKey{of.of, string(of.id), of.ref, of.fetcher}] != nil
 }
 
-func (c *Cache) missed(n int) {
+func (c *Cache) count(hits, misses int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stats.Misses += uint64(n)
+	c.stats.Hits += uint64(hits)
+	c.stats.Misses += uint64(misses)
 }
 
 // keep adds an answer and makes room for it: one that own decides or, with more,

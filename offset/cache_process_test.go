@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -143,7 +144,7 @@ func TestCacheProcessChanged(t *testing.T) {
 	if rs, err := p.Resolve(t.Context(), Func("lib_func")); err != nil || len(rs[0].Locations) != 1 {
 		t.Errorf("its times are as they were: %+v, %v", rs, err)
 	}
-	c.want("written to", "0 hits, 0 misses")
+	c.want("written to", "0 hits, 1 misses")
 	p = procs[2].open(&Options{Cache: c.Cache})
 	for range 2 {
 		if _, err := p.Resolve(t.Context(), Func("lib_func")); err != nil {
@@ -263,4 +264,36 @@ func TestCacheOldKernel(t *testing.T) {
 	if _, ok := appendRoot(nil, "/no/such/root"); ok {
 		t.Error("a root that is not there has a key")
 	}
+}
+
+// A process with one file that nobody has met costs that file; one of which all is
+// known is not read at all.
+func TestCacheProcessReads(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	files := processFiles(t)
+	specs := parsed(t, "lib_func", "no_such", "lib_*x")
+	resolved := func(c *cacheTest, files ...string) int {
+		p := fakes(t, 1, files...)[0].open(&Options{Cache: c.Cache})
+		start := reads(t)
+		must(t, p.Check())
+		check := reads(t) - start
+		start = reads(t)
+		if _, err := p.Resolve(t.Context(), specs...); err != nil {
+			t.Error(err)
+		}
+		return reads(t) - start - check
+	}
+	c := newCacheTest(t, CacheLimits{})
+	alone := resolved(c, files[2])
+	c.Clear()
+	all := resolved(c, files...)
+	again := resolved(c, files...)
+	c.Clear()
+	resolved(c, files[0], files[1], files[3])
+	one := resolved(c, files...)
+	if alone < 5 || all < 2*alone || again != 0 || one != alone {
+		t.Errorf("%d reads of four files, %d again, %d of one, %d of four of which three are known", all, again, alone, one)
+	}
+	t.Logf("%d reads of four files, %d again, %d of one, %d of four of which three are known", all, again, alone, one)
 }

@@ -1,143 +1,103 @@
 package offset
 
 import (
-	"encoding/binary"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/probels/probels/debuglink"
+	"github.com/probels/probels/internal/nearest"
 )
 
-// An inquiry is one call of Resolve that asks a Cache first. nil keeps nothing and
-// finds nothing.
+// An inquiry is what a Cache is asked about one file in one call of Resolve. nil keeps
+// nothing and finds nothing.
 type inquiry struct {
-	c       *Cache
-	opts    *Options  // of the targets
-	targets []*Target // the file or, in their order, the files of a process
-	process *Process  // nil for a file
-
-	specs []Spec
-	meant map[string][]byte // which objects of the process Spec.In means
-	keys  map[int]string    // of those that were not answered
-	own   subjectBytes      // of answers that the files' own bytes decide
+	c    *Cache
+	t    *Target
+	own  subjectBytes // of answers that the file's own bytes decide
+	keys [][]byte     // of the specs; nil for those that are none of this file's
 }
 
-// inquire begins one about a file; nil if nothing is kept of it.
-func (t *Target) inquire(specs []Spec) *inquiry {
+// inquire begins one; nil if nothing is kept of the file. The answers of Resolve are
+// of one kind, and what a file adds to those of a process is of another.
+func (t *Target) inquire(kind byte, keys [][]byte) *inquiry {
 	if t.opts.Cache == nil || !t.ident.same() {
 		return nil
 	}
-	own, ok := t.subject()
+	own, ok := t.subject(kind)
 	if !ok {
 		return nil
 	}
-	return &inquiry{c: t.opts.Cache, opts: &t.opts, targets: []*Target{t}, specs: specs, own: own}
+	return &inquiry{t.opts.Cache, t, own, keys}
 }
 
+const (
+	inFile    = 'f'
+	inProcess = 'p'
+)
+
 // subject is the file for answers that its own bytes decide.
-func (t *Target) subject() (subjectBytes, bool) {
+func (t *Target) subject(kind byte) (subjectBytes, bool) {
 	if t.ident.conn == nil || len(t.buildID) > maxBuildID {
 		return subjectBytes{}, false
 	}
-	b := append(make([]byte, 0, 192), 'f')
+	b := append(make([]byte, 0, 192), kind)
 	return subjectBytes{id: t.opts.appendOptions(t.appendFile(b)), ref: t.opts.Reference}, true
 }
 
 // known reports whether the file was asked before, and so is one to be asked.
 func (t *Target) known() bool {
-	own, ok := t.subject()
+	own, ok := t.subject(inFile)
 	return ok && t.opts.Cache.has(&own)
 }
 
-// inquire begins one about the files of a process: the same ones in the same order
-// are the same question.
-func (p *Process) inquire(specs []Spec) *inquiry {
-	if p.opts.Cache == nil {
-		return nil
-	}
-	q := &inquiry{c: p.opts.Cache, process: p, specs: specs, targets: make([]*Target, 0, len(p.objects))}
-	b := p.opts.appendOptions(append(make([]byte, 0, 128*len(p.objects)+64), 'p'))
-	for _, o := range p.objects {
-		t := o.Target
-		if t == nil {
-			continue
-		}
-		if len(t.buildID) > maxBuildID || !t.ident.same() {
-			return nil
-		}
-		b = t.appendFile(b)
-		q.targets, q.opts = append(q.targets, t), &t.opts // they all have the same
-	}
-	if len(q.targets) == 0 {
-		return nil
-	}
-	q.own = subjectBytes{id: b} // no Reference: Process.Resolve asks none
-	return q
-}
-
-// searched is the subject, of that of the files, of answers for which debug files
+// searched is the subject, of that of the file, of answers for which debug files
 // were searched; false if none are kept.
 func (q *inquiry) searched() (subjectBytes, bool) {
-	d := q.opts.search()
+	o := &q.t.opts
+	d := o.search()
 	if q.c.lim.Age < 0 || d.Fetcher != nil && !reflect.ValueOf(d.Fetcher).Comparable() {
 		return subjectBytes{}, false
 	}
-	b, ok := appendRoot(make([]byte, 0, 64*len(q.targets)+128), d.Root)
+	b, ok := appendRoot(make([]byte, 0, 192), d.Root)
 	if !ok {
 		return subjectBytes{}, false
 	}
-	b = q.opts.appendSearch(b)
-	for _, t := range q.targets {
-		b = appendText(b, t.debug)
-	}
-	return subjectBytes{id: b, fetcher: d.Fetcher}, true
+	return subjectBytes{id: appendText(o.appendSearch(b), q.t.debug), fetcher: d.Fetcher}, true
 }
 
-// appendSpec writes what a spec asks here.
-func (q *inquiry) appendSpec(b []byte, s *Spec) []byte {
-	b = s.appendKey(b)
-	if q.process == nil || s.in == "" {
-		return b
+// search are the options for debug files; none are the defaults.
+func (o *Options) search() *debuglink.Options {
+	if o.Debug == nil {
+		return &debuglink.Options{}
 	}
-	// What In means depends on paths, which no answer does else.
-	meant, ok := q.meant[s.in]
-	if !ok {
-		meant = []byte{'i'}
-		objects := q.process.Find(s.in)
-		for i, t := range q.targets {
-			if slices.Contains(objects, t.object) {
-				meant = binary.AppendUvarint(meant, uint64(i))
-			}
-		}
-		if q.meant == nil {
-			q.meant = map[string][]byte{}
-		}
-		q.meant[s.in] = meant
-	}
-	return append(b, meant...)
+	return o.Debug
 }
 
-// askable reports whether the answer is about files alone.
-func (q *inquiry) askable(s *Spec) bool {
-	return q.process == nil || s.in != "" || s.addr == nil && s.off == nil
+// specKeys are the keys of some specs, by their number.
+func specKeys(specs []Spec, some []int) [][]byte {
+	keys := make([][]byte, len(specs))
+	b := make([]byte, 0, 48*len(some))
+	for _, i := range some {
+		from := len(b)
+		b = specs[i].appendKey(b)
+		keys[i] = b[from:len(b):len(b)]
+	}
+	return keys
 }
 
 // answered fills in the results that are kept, of some of the specs, and returns
 // which are left, in the same slice.
-func (q *inquiry) answered(results []Result, some []int) (left []int) {
-	if q == nil || len(some) == 0 {
+func (q *inquiry) answered(results []Result, specs []Spec, some []int) (left []int) {
+	if q == nil {
 		return some
 	}
 	wanted := make([]wantedAnswer, len(some))
-	b := make([]byte, 0, 48*len(some))
 	for k, i := range some {
-		if s := &q.specs[i]; q.askable(s) {
-			from := len(b)
-			b = q.appendSpec(b, s)
-			wanted[k].key = b[from:len(b):len(b)]
-		}
+		wanted[k].key = q.keys[i]
 	}
-	full := len(q.specs) <= fullyExplained
+	full := len(specs) <= fullyExplained
 	if own, all := q.c.lookup(&q.own, wanted, full); own != nil && !all {
 		if more, ok := q.searched(); ok {
 			more.of = own
@@ -146,23 +106,13 @@ func (q *inquiry) answered(results []Result, some []int) (left []int) {
 	}
 	left = some[:0]
 	for k, i := range some {
-		w := &wanted[k]
-		if w.got != nil {
-			results[i] = w.got.result(q, &q.specs[i])
-			continue
+		if a := wanted[k].got; a != nil {
+			results[i] = a.result(q.t, &specs[i])
+		} else {
+			left = append(left, i)
 		}
-		left = append(left, i)
-		if w.key == nil {
-			continue
-		}
-		if q.keys == nil {
-			q.keys = map[int]string{}
-		}
-		q.keys[i] = string(w.key)
 	}
-	if len(left) > 0 {
-		q.c.missed(len(left))
-	}
+	q.c.count(len(some)-len(left), len(left))
 	return left
 }
 
@@ -175,236 +125,192 @@ func (r *resolution) ownSettled() {
 	}
 }
 
-func (r *processResolution) ownSettled(asked []int) {
-	for _, i := range asked {
-		s := &r.specs[i]
-		r.own[i] = !r.askedOutside() && !r.results[i].open() && s.addr == nil && s.off == nil
-	}
-}
-
-// askedOutside reports whether more than the bytes of the files was asked.
-func (r *processResolution) askedOutside() bool {
-	return slices.ContainsFunc(r.objects, func(o *resolution) bool { return o.outside })
-}
-
-// keepFrom keeps what was found of a file.
-func (q *inquiry) keepFrom(r *resolution, results []Result, asked []int) {
-	if len(r.problems) > 0 {
+// keepFrom keeps what was found.
+func (q *inquiry) keepFrom(r *resolution, asked []int) {
+	if !q.certain(r) {
 		return
 	}
-	var kept []keeping
-	for k, i := range asked {
-		if res := &results[i]; !r.private[res.Spec.text] {
-			kept = append(kept, keeping{i, res, r.own[k] || !r.outside, noteAt{}})
-		}
-	}
-	q.keep(kept, r.brief)
-}
-
-// keepFromProcess keeps what was found in a process.
-func (q *inquiry) keepFromProcess(r *processResolution, asked []int) {
-	outside := r.askedOutside()
-	var kept []keeping
-	for _, i := range asked {
-		kept = append(kept, keeping{i, &r.results[i], r.own[i] || !outside, r.noteOf[i]})
-	}
-	q.keep(kept, r.brief)
-}
-
-// A keeping is a result that may be kept.
-type keeping struct {
-	spec int
-	res  *Result
-	own  bool
-	note noteAt
-}
-
-// A noteAt is the note of a NotFoundError, which ends in the name of an object; nil
-// if it does not.
-type noteAt struct {
-	note   string
-	object *Object
-}
-
-// keep keeps results, if the files are still what they were when they were
-// opened, and nothing was wrong with what was found beside them.
-func (q *inquiry) keep(kept []keeping, brief bool) {
-	lasts := true
-	for _, t := range q.targets {
-		t.mu.Lock()
-		unsure := t.unsure
-		t.mu.Unlock()
-		if unsure || !t.ident.same() {
-			return
-		}
-		lasts = lasts && t.ident.state.lasts()
-	}
-	var more subjectBytes
-	asked, ok := false, false
-	for _, k := range kept {
-		key, has := q.keys[k.spec]
-		if !has {
+	k := q.keeper()
+	for n, i := range asked {
+		res := &r.results[n]
+		if r.private[res.Spec.text] {
 			continue
 		}
-		var beside *subjectBytes
-		until := time.Time{}
-		if !k.own {
-			if !asked {
-				more, ok = q.searched()
-				asked = true
-			}
-			if beside = &more; !ok {
-				continue
-			}
+		a := &answer{brief: r.brief && res.Err != nil}
+		switch err := res.Err.(type) { //nolint:errorlint // joined with others it is no answer
+		case nil:
+		case *NotFoundError:
+			a.setNotFound(err)
+		default:
+			continue
 		}
-		if !k.own || !lasts {
-			if q.c.lim.Age < 0 {
-				continue
-			}
-			until = q.c.now().Add(q.c.lim.Age)
-		}
-		if a := q.newAnswer(k, key); a != nil {
-			a.until, a.brief = until, brief && k.res.Err != nil
-			q.c.keep(&q.own, beside, key, a)
+		if q.setLocations(a, res.Locations) {
+			k.keep(i, a, r.own[n] || !r.outside)
 		}
 	}
 }
 
-// An answer is what is kept of a Result. It is not changed once it is kept.
+// certain reports whether nothing was wrong with the file or with what was found
+// beside it, and the file is still what it was when it was opened.
+func (q *inquiry) certain(r *resolution) bool {
+	q.t.mu.Lock()
+	unsure := q.t.unsure
+	q.t.mu.Unlock()
+	return !unsure && len(r.problems) == 0 && q.t.ident.same()
+}
+
+// A keeper keeps the answers of one inquiry.
+type keeper struct {
+	q        *inquiry
+	lasts    bool
+	searched bool // more was asked for
+	more     subjectBytes
+	ok       bool
+}
+
+func (q *inquiry) keeper() *keeper { return &keeper{q: q, lasts: q.t.ident.state.lasts()} }
+
+// keep keeps an answer that the file's own bytes decide, or that rests on more.
+func (k *keeper) keep(spec int, a *answer, own bool) {
+	q := k.q
+	key := string(q.keys[spec])
+	if !own || !k.lasts {
+		if q.c.lim.Age < 0 {
+			return
+		}
+		a.until = q.c.now().Add(q.c.lim.Age)
+	}
+	if a.cost+answerCost+int64(len(key)) > q.c.lim.Bytes/8 {
+		return
+	}
+	if own {
+		q.c.keep(&q.own, nil, key, a)
+		return
+	}
+	if !k.searched {
+		k.searched = true
+		k.more, k.ok = q.searched()
+	}
+	if k.ok {
+		q.c.keep(&q.own, &k.more, key, a)
+	}
+}
+
+// An answer is what is kept of a Result. It is not changed once it is kept. Strings in
+// it are copies, for those in a Result may be parts of a file's whole table.
 type answer struct {
 	key        answerKey
 	prev, next *answer // by use; guarded by the Cache's lock
 	cost       int64
 	until      time.Time // zero: for as long as there is room
 
-	brief     bool       // one of too many that were not found to explain them all
 	locations []Location // without Path, BuildID and Object
-	of        []int32    // parallel: the target's number, where there are several
 	notFound  *NotFoundError
-	noteOf    int32 // 1 + the number of the target that ends the note
+	brief     bool // one of too many that were not found to explain them all
+
+	steps   int // of a process: so many found nothing in the file, the next one locations
+	explain *explanation
 }
 
-// newAnswer takes out of a result what any asker's has in common; nil if that is
-// too much, or if more than the files is in it. Strings are copied, for they may be
-// parts of a file's whole table.
-func (q *inquiry) newAnswer(k keeping, key string) *answer {
-	a := &answer{}
-	switch err := k.res.Err.(type) { //nolint:errorlint // joined with others it is no answer
-	case nil:
-	case *NotFoundError:
-		a.notFound = &NotFoundError{
-			Searched: cloneAll(err.Searched), Imported: err.Imported, Needed: cloneAll(err.Needed), Nearest: cloneAll(err.Nearest),
-			Versions: cloneAll(err.Versions), Note: strings.Clone(err.Note), Symbol: err.Symbol,
+// An explanation is what a file adds to the NotFoundError of a process.
+type explanation struct {
+	note    string
+	nearest []nearest.Name
+}
+
+// setNotFound keeps all of an error but who has asked.
+func (a *answer) setNotFound(e *NotFoundError) {
+	kept := *e
+	kept.Spec, kept.Path, kept.Note = Spec{}, "", strings.Clone(e.Note)
+	a.cost += 512 + int64(len(e.Note))
+	for _, list := range kept.lists() {
+		*list = slices.Clone(*list)
+		for i, text := range *list {
+			(*list)[i] = strings.Clone(text)
+			a.cost += 32 + int64(len(text))
 		}
-		if k.note.object != nil {
-			a.notFound.Note, a.noteOf = strings.Clone(k.note.note), 1+q.number(k.note.object)
-		}
-		a.cost += a.notFound.cost()
-	default:
-		return nil
 	}
-	ls := k.res.Locations
+	a.notFound = &kept
+}
+
+func (e *NotFoundError) lists() [4]*[]string {
+	return [...]*[]string{&e.Searched, &e.Needed, &e.Nearest, &e.Versions}
+}
+
+func (a *answer) setExplanation(e *explanation) {
+	kept := &explanation{note: strings.Clone(e.note), nearest: slices.Clone(e.nearest)}
+	a.cost += 128 + int64(len(e.note))
+	for i := range kept.nearest {
+		text := &kept.nearest[i].Text
+		*text = strings.Clone(*text)
+		a.cost += 48 + int64(len(*text))
+	}
+	a.explain = kept
+}
+
+// setLocations keeps what locations have that is the file's; false if they take too
+// much, or are elsewhere.
+func (q *inquiry) setLocations(a *answer, ls []Location) bool {
 	a.cost += int64(len(ls)) * locationCost
 	for i := range ls {
-		for _, text := range locationTexts(&ls[i]) {
+		l := &ls[i]
+		if l.Path != q.t.path || l.BuildID != q.t.buildID || l.Object != q.t.object {
+			return false
+		}
+		for _, text := range l.texts() {
 			a.cost += int64(len(*text))
 		}
 	}
-	if a.cost+answerCost+int64(len(key)) > q.c.lim.Bytes/8 {
-		return nil
+	if a.cost > q.c.lim.Bytes/8 {
+		return false // before it is copied
 	}
 	a.locations = slices.Clone(ls)
 	for i := range a.locations {
 		l := &a.locations[i]
-		n := q.number(l.Object)
-		if t := q.targets[n]; l.Path != t.path || l.BuildID != t.buildID || l.Object != t.object {
-			return nil // a place in another file: none is known
-		}
-		if q.process != nil {
-			a.of = append(a.of, n)
-		}
 		l.Path, l.BuildID, l.Object = "", "", nil
-		for _, text := range locationTexts(l) {
+		for _, text := range l.texts() {
 			*text = strings.Clone(*text)
 		}
 	}
-	return a
+	return true
 }
 
-// locationTexts are those strings of a location that are the file's.
-func locationTexts(l *Location) [4]*string {
+// texts are those strings of a location that are the file's.
+func (l *Location) texts() [4]*string {
 	return [...]*string{&l.Provider, &l.Name, &l.Version, &l.File}
 }
 
-// number is which of the targets an object's is.
-func (q *inquiry) number(o *Object) int32 {
-	if q.process == nil {
-		return 0
+// appendTo are the answer's locations as they are in a target.
+func (a *answer) appendTo(ls []Location, t *Target) []Location {
+	from := len(ls)
+	ls = append(ls, a.locations...)
+	for i := range ls[from:] {
+		l := &ls[from+i]
+		l.Path, l.BuildID, l.Object = t.path, t.buildID, t.object
 	}
-	return int32(slices.IndexFunc(q.targets, func(t *Target) bool { return t.object == o }))
-}
-
-func cloneAll(texts []string) []string {
-	out := slices.Clone(texts)
-	for i := range out {
-		out[i] = strings.Clone(out[i])
-	}
-	return out
-}
-
-func (e *NotFoundError) cost() int64 {
-	n := int64(512 + len(e.Note))
-	for _, list := range [][]string{e.Searched, e.Needed, e.Nearest, e.Versions} {
-		for _, text := range list {
-			n += 32 + int64(len(text))
-		}
-	}
-	return n
+	return ls
 }
 
 // result is the answer as it is for one who asks.
-func (a *answer) result(q *inquiry, s *Spec) Result {
-	res := Result{Spec: *s}
-	if len(a.locations) > 0 {
-		res.Locations = slices.Clone(a.locations)
-	}
-	for i := range res.Locations {
-		t := q.targets[0]
-		if a.of != nil {
-			t = q.targets[a.of[i]]
-		}
-		l := &res.Locations[i]
-		l.Path, l.BuildID, l.Object = t.path, t.buildID, t.object
-	}
+func (a *answer) result(t *Target, s *Spec) Result {
+	res := Result{Spec: *s, Locations: a.appendTo(nil, t)}
 	if a.notFound == nil {
 		return res
 	}
 	e := *a.notFound
-	e.Spec, e.Path = *s, q.path()
-	lists := [...]*[]string{&e.Searched, &e.Needed, &e.Nearest, &e.Versions}
+	e.Spec, e.Path = *s, t.path
 	n := 0
-	for _, list := range lists {
+	for _, list := range e.lists() {
 		n += len(*list)
 	}
-	all := make([]string, 0, n)
-	for _, list := range lists {
+	all := make([]string, 0, n) // one allocation for four lists
+	for _, list := range e.lists() {
 		if *list != nil {
 			from := len(all)
 			all = append(all, *list...)
 			*list = all[from:len(all):len(all)]
 		}
 	}
-	if a.noteOf > 0 {
-		e.Note = objectNote(e.Note, q.targets[a.noteOf-1].object)
-	}
 	res.Err = &e
 	return res
-}
-
-// path is what a NotFoundError calls the place that was searched.
-func (q *inquiry) path() string {
-	if q.process != nil {
-		return q.process.describe()
-	}
-	return q.targets[0].path
 }

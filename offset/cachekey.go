@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/probels/probels/debuglink"
 	"github.com/probels/probels/dwarfinfo"
 	"github.com/probels/probels/elfsym"
 )
@@ -138,14 +137,6 @@ func flag(set bool) byte {
 		return 1
 	}
 	return 0
-}
-
-// search are the options for debug files; none are the defaults.
-func (o *Options) search() *debuglink.Options {
-	if o.Debug == nil {
-		return &debuglink.Options{}
-	}
-	return o.Debug
 }
 
 // appendRoot writes what tells the directory that debug files are searched in from

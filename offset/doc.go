@@ -98,6 +98,13 @@
 // who need exactly one place: several are an [AmbiguousError], which has them
 // all. Two names for one place are not several.
 //
+// # Tracers that run for long
+//
+// A tracer meets the same files in many processes. With Options.Cache the answers
+// of Resolve are kept, within a bound in bytes, by what identifies a file, and the second
+// process that has a file mapped is answered without reading more of it than its
+// first kilobyte. Nothing is kept by default. See [Cache].
+//
 // # Errors
 //
 // What is damaged is left out and told once, and the rest stands: in a listing as

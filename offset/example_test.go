@@ -141,3 +141,36 @@ func ExampleFileOffset() {
 	// lib_func+0x3 <nil>
 	// true
 }
+
+func ExampleCache() {
+	// Once, for all that the tracer will meet.
+	cache := offset.NewCache(offset.CacheLimits{Bytes: 8 << 20})
+	for range 3 { // for every process that starts, say
+		t, err := offset.Open(library, &offset.Options{Cache: cache})
+		if err != nil {
+			log.Fatal(err)
+		}
+		results, err := t.Resolve(context.Background(), offset.Func("lib_func"), offset.USDT("probelib", "entry"))
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, r := range results {
+			l, err := r.One()
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Printf("%s 0x%x\n", r.Spec, l.Offset)
+		}
+		t.Close()
+	}
+	// Nothing is kept but on Linux, nor of a file that was written to just now.
+	fmt.Println(cache.Stats().Bytes < 2000)
+	// Output:
+	// lib_func 0x1090
+	// probelib:entry 0x10a0
+	// lib_func 0x1090
+	// probelib:entry 0x10a0
+	// lib_func 0x1090
+	// probelib:entry 0x10a0
+	// true
+}

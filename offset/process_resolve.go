@@ -19,42 +19,33 @@ import (
 // An address (At, "0x7f…") is a run-time address of the process, as a stack trace
 // has it, and a link-time one with Spec.In; a file offset needs Spec.In.
 func (p *Process) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
-	r := &processResolution{p: p, specs: specs, results: make([]Result, len(specs)), own: make([]bool, len(specs)), in: map[string]map[*Object]bool{}}
-	all := make([]int, len(specs))
+	r := &processResolution{p: p, specs: specs, results: make([]Result, len(specs)), in: map[string]map[*Object]bool{}}
 	for i, s := range specs {
-		r.results[i].Spec, all[i] = s, i
+		r.results[i].Spec = s
+		r.open = append(r.open, i)
 	}
-	q := p.inquire(specs)
-	if r.open = q.answered(r.results, all); len(r.open) == 0 {
-		if err := cmp.Or(ctx.Err(), p.Check()); err != nil {
-			return nil, err
-		}
-		return r.results, nil
+	var keys [][]byte
+	if p.opts.Cache != nil {
+		keys = specKeys(specs, r.open)
 	}
-	asked := r.open
 	for _, o := range p.objects {
 		if o.Target != nil {
 			r.objects = append(r.objects, newResolution(ctx, o.Target))
+			r.files = append(r.files, o.Target.recall(specs, keys))
 		}
 	}
 	r.outside()
-	for i, step := range []func(*resolution){
-		func(r *resolution) { r.sites(); r.ownNames() },
-		(*resolution).companionNames,
-		func(r *resolution) { r.addresses(); r.describeAddresses() },
-		(*resolution).sourceNames,
-		(*resolution).patterns,
-	} {
-		if err := r.step(ctx, step); err != nil {
+	for i := range processSteps {
+		if err := r.step(ctx, i); err != nil {
 			return nil, err
-		}
-		if i == 0 {
-			r.ownSettled(asked)
 		}
 	}
 	r.explain()
 	var problems []error
-	for _, o := range r.objects {
+	for x, o := range r.objects {
+		if r.files[x].q != nil && o.results == nil {
+			continue // nothing was read: all was kept, and the file is the same one
+		}
 		if err := o.t.f.CheckUnchanged(); err != nil {
 			return nil, fmt.Errorf("%s: %w", o.t.object.describe(), err)
 		}
@@ -65,10 +56,17 @@ func (p *Process) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) 
 	if err := cmp.Or(ctx.Err(), p.Check()); err != nil {
 		return nil, err
 	}
-	if q != nil && len(problems) == 0 {
-		q.keepFromProcess(r, asked)
-	}
+	r.keep()
 	return r.results, errors.Join(problems...)
+}
+
+// processSteps are the ways to find a name, in their order.
+var processSteps = [...]func(*resolution){
+	func(r *resolution) { r.sites(); r.ownNames() },
+	(*resolution).companionNames,
+	func(r *resolution) { r.addresses(); r.describeAddresses() },
+	(*resolution).sourceNames,
+	(*resolution).patterns,
 }
 
 type processResolution struct {
@@ -77,20 +75,16 @@ type processResolution struct {
 	results []Result
 	open    []int // specs that nothing was found for yet
 	objects []*resolution
+	files   []fileSearch                // parallel to objects
 	in      map[string]map[*Object]bool // what Spec.In means
-
-	// What a Cache has to know.
-	own    []bool         // parallel to results: settled by the files' own bytes
-	noteOf map[int]noteAt // by spec: whose the note is
-	brief  bool           // not all of what was not found is explained
 }
 
 // step tries one way to find the open specs in every object.
-func (r *processResolution) step(ctx context.Context, try func(*resolution)) error {
+func (r *processResolution) step(ctx context.Context, step int) error {
 	if len(r.open) == 0 {
 		return nil
 	}
-	for _, o := range r.objects {
+	for x, o := range r.objects {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -100,7 +94,14 @@ func (r *processResolution) step(ctx context.Context, try func(*resolution)) err
 			if s.in == "" && (s.addr != nil || s.off != nil) {
 				continue // settled by outside, or an error there
 			}
-			if r.means(s, o) {
+			if !r.means(s, o) {
+				continue
+			}
+			switch k := &r.files[x].known[i]; {
+			case k.steps > step: // nothing, as is known
+			case k.kept != nil && k.steps == step:
+				r.results[i].Locations = k.kept.appendTo(r.results[i].Locations, o.t)
+			default:
 				mine = append(mine, i)
 			}
 		}
@@ -108,9 +109,10 @@ func (r *processResolution) step(ctx context.Context, try func(*resolution)) err
 			continue
 		}
 		o.ask(r.specs, mine)
-		try(o)
+		processSteps[step](o)
 		for k, i := range mine {
 			r.merge(i, &o.results[k])
+			r.files[x].known[i].learn(step, &o.results[k], o.outside)
 		}
 	}
 	r.close()
@@ -138,7 +140,7 @@ func (r *processResolution) close() {
 // outside settles what is about the process's addresses, and what is wrong
 // already.
 func (r *processResolution) outside() {
-	for _, i := range r.open {
+	for i := range r.specs {
 		s, res := &r.specs[i], &r.results[i]
 		switch {
 		case s.in != "":
@@ -181,21 +183,18 @@ func (r *processResolution) runtime(res *Result, addr uint64) {
 	}
 }
 
-func (p *Process) describe() string { return fmt.Sprintf("process %d (%s)", p.state.pid, p.state.comm) }
-
-// objectNote is a note about one object, for an error about the process.
-func objectNote(note string, o *Object) string { return note + " (" + o.describe() + ")" }
-
 // explain says of what was not found what is near, in all objects.
 func (r *processResolution) explain() {
-	r.brief, r.noteOf = len(r.open) > fullyExplained, map[int]noteAt{}
+	for x := range r.objects {
+		r.explainIn(x, r.open[:min(len(r.open), fullyExplained)])
+	}
 	for k, i := range r.open {
 		s := &r.specs[i]
-		e := &NotFoundError{Spec: *s, Path: r.p.describe()}
+		e := &NotFoundError{Spec: *s, Path: fmt.Sprintf("process %d (%s)", r.p.state.pid, r.p.state.comm)}
 		r.results[i].Err = e
 		n := nearest.New(s.wanted())
 		searched := 0
-		for _, o := range r.objects {
+		for x, o := range r.objects {
 			if !r.means(s, o) {
 				continue
 			}
@@ -203,14 +202,10 @@ func (r *processResolution) explain() {
 			if k >= fullyExplained {
 				continue
 			}
-			if want := s.wanted(); want != "" {
-				o.addNearest(n, want)
-			}
-			here := NotFoundError{Spec: *s}
-			o.explainName(&here)
-			if here.Note != "" && e.Note == "" {
-				e.Note = objectNote(here.Note, o.t.object)
-				r.noteOf[i] = noteAt{here.Note, o.t.object}
+			here := r.files[x].known[i].explain
+			n.Join(here.nearest)
+			if here.note != "" && e.Note == "" {
+				e.Note = here.note + " (" + o.t.object.describe() + ")"
 			}
 		}
 		e.Nearest = n.Names()

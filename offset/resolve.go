@@ -55,9 +55,12 @@ func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
 			results[i] = Result{Spec: s, Err: &NotFoundError{Spec: s, Path: t.path, Note: "asked for in " + s.in + ", and this is " + t.path}}
 		}
 	}
-	q := t.inquire(specs)
-	if mine = q.answered(results, mine); len(mine) == 0 {
-		return results, ctx.Err()
+	var q *inquiry
+	if t.opts.Cache != nil {
+		q = t.inquire(inFile, specKeys(specs, mine))
+	}
+	if mine = q.answered(results, specs, mine); len(mine) == 0 && ctx.Err() == nil {
+		return results, nil
 	}
 	r := newResolution(ctx, t)
 	r.ask(specs, mine)
@@ -79,7 +82,7 @@ func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
 		results[i] = r.results[k]
 	}
 	if q != nil {
-		q.keepFrom(r, results, mine)
+		q.keepFrom(r, mine)
 	}
 	return results, errors.Join(r.problems...)
 }

@@ -23,6 +23,12 @@ type ranked struct {
 	rank int
 }
 
+// A Name is one that a Ranking has found, to be kept and joined with others.
+type Name struct {
+	Text string
+	rank int
+}
+
 const count = 3 // of names that are kept
 
 // New is for names like want. The work that all calls of Add do together is
@@ -38,7 +44,10 @@ func (n *Ranking) Add(name, short string) {
 	if rank == tooFar {
 		return
 	}
-	r := ranked{name, rank}
+	n.add(ranked{name, rank})
+}
+
+func (n *Ranking) add(r ranked) {
 	at, dup := slices.BinarySearchFunc(n.found, r, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(len(a.name), len(b.name)), cmp.Compare(a.name, b.name))
 	})
@@ -98,6 +107,22 @@ func (n *Ranking) distance(name string) int {
 	}
 	n.row = row
 	return row[len(name)]
+}
+
+// Found are the likest names, for Join.
+func (n *Ranking) Found() []Name {
+	var out []Name
+	for _, r := range n.found {
+		out = append(out, Name{r.name, r.rank})
+	}
+	return out
+}
+
+// Join adds what another Ranking has found for the same wanted name.
+func (n *Ranking) Join(names []Name) {
+	for _, x := range names {
+		n.add(ranked{x.Text, x.rank})
+	}
 }
 
 // Names are the likest, at most three, the likeliest first.
