@@ -32,6 +32,9 @@ import (
 // that have a .symtab, all answers are of the first kind, negative ones too, except
 // for source lines.
 //
+// A Reference and a Fetcher of the options are held on to as long as there are
+// answers that were found with them; a Fetcher is told from others by ==.
+//
 // Not kept are errors other than *NotFoundError and what comes with them; what was found
 // beside something damaged; addresses of a process; and anything of a file that was
 // changed within the last two seconds before it was opened: the next change may leave

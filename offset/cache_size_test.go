@@ -121,7 +121,7 @@ func TestCacheKeyFields(t *testing.T) {
 	for _, s := range []struct {
 		of     any
 		fields int
-	}{{Options{}, 7}, {elfsym.Limits{}, 3}, {dwarfinfo.Limits{}, 2}, {debuglink.Options{}, 6}, {debuglink.Limits{}, 4}, {elfsym.Options{}, 3},
+	}{{Options{}, 7}, {elfsym.Limits{}, 4}, {dwarfinfo.Limits{}, 2}, {debuglink.Options{}, 6}, {debuglink.Limits{}, 4}, {elfsym.Options{}, 3},
 		{Spec{}, 11}, {funcSpec{}, 2}, {staticSpec{}, 2}, {NotFoundError{}, 9}, {Location{}, 22}, {Result{}, 3}} {
 		if n := reflect.TypeOf(s.of).NumField(); n != s.fields {
 			t.Errorf("%T has %d fields, not %d: are all that count in the keys, and copied in answers?", s.of, n, s.fields)

@@ -34,8 +34,17 @@ func (t *Target) inquire(kind byte, keys [][]byte) *inquiry {
 
 const (
 	inFile    = 'f'
+	inObject  = 'o' // as inFile, of a file that was opened as one of a process
 	inProcess = 'p'
 )
+
+// asked is the kind of a target's own answers.
+func (t *Target) asked() byte {
+	if t.object != nil {
+		return inObject
+	}
+	return inFile
+}
 
 // subject is the file for answers that its own bytes decide.
 func (t *Target) subject(kind byte) (subjectBytes, bool) {
@@ -46,8 +55,8 @@ func (t *Target) subject(kind byte) (subjectBytes, bool) {
 	return subjectBytes{id: t.opts.appendOptions(t.appendFile(b)), ref: t.opts.Reference}, true
 }
 
-// known reports whether the file was asked before, and so is one to be asked.
-func (t *Target) known() bool {
+// met reports whether the file was opened before and found to be one to ask.
+func (t *Target) met() bool {
 	own, ok := t.subject(inFile)
 	return ok && t.opts.Cache.has(&own)
 }

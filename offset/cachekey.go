@@ -58,11 +58,11 @@ func (c *Cache) identify(f *os.File) identity {
 	if err != nil {
 		return identity{}
 	}
+	since := c.now() // before it is looked at
 	state, ok := stateOf(conn)
 	if !ok {
 		return identity{}
 	}
-	since := c.now()
 	for _, t := range []time.Time{time.Unix(state.modified, int64(state.modifiedNs)), time.Unix(state.changed, int64(state.changeNs))} {
 		if since.Sub(t) < racy { // in the future too
 			return identity{}
@@ -119,7 +119,8 @@ func (o *Options) appendSearch(b []byte) []byte {
 func appendLimits(b []byte, l elfsym.Limits) []byte {
 	b = binary.AppendUvarint(b, l.Table)
 	b = binary.AppendUvarint(b, l.Inflate)
-	return binary.AppendUvarint(b, l.Sections)
+	b = binary.AppendUvarint(b, l.Sections)
+	return binary.AppendUvarint(b, l.Symbols)
 }
 
 func appendDWARF(b []byte, l dwarfinfo.Limits) []byte {

@@ -57,7 +57,7 @@ func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
 	}
 	var q *inquiry
 	if t.opts.Cache != nil {
-		q = t.inquire(inFile, specKeys(specs, mine))
+		q = t.inquire(t.asked(), specKeys(specs, mine))
 	}
 	if mine = q.answered(results, specs, mine); len(mine) == 0 && ctx.Err() == nil {
 		return results, nil

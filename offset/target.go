@@ -200,7 +200,7 @@ func (t *Target) attachable() error {
 	switch {
 	case !load:
 		return fmt.Errorf("no loadable segments, %w", ErrNotExecutable)
-	case t.object == nil && !t.known() && t.f.DebugOnly(): // what is executed has code
+	case t.object == nil && !t.met() && t.f.DebugOnly(): // what is executed has code
 		return t.debugOnly()
 	}
 	return nil // if it has no code, it has nothing to list, and may be asked about
