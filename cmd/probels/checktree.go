@@ -15,7 +15,7 @@ import (
 // their paths there, else by their paths without version numbers, else by their names.
 func (c *checking) findTargets(m *manifest.Manifest, arg string) ([]manifest.Target, error) {
 	var files []treeFile
-	name, err := c.a.walkTree(arg, c.o, func(f treeFile) error {
+	name, err := c.a.walkTree(arg, func(f treeFile) error {
 		f.open = nil // what is in an archive is gone by then
 		files = append(files, f)
 		return nil
@@ -86,11 +86,11 @@ func (c *checking) anywhere(want *manifest.Target) error {
 	best := make([]manifest.Result, len(want.Entries))
 	of := make([]checkedFile, len(want.Entries))
 	found := 0
-	name, err := c.a.walkTree(want.Path, c.o, func(f treeFile) error {
+	name, err := c.a.walkTree(want.Path, func(f treeFile) error {
 		if !f.probes {
 			return nil
 		}
-		t, err := f.open()
+		t, err := f.open(c.o)
 		switch {
 		case errors.Is(err, offset.ErrNotExecutable), errors.Is(err, offset.ErrDebugOnly):
 			return nil

@@ -67,11 +67,11 @@ func (c *checking) addFile(m *manifest.Manifest, arg string) (int, error) {
 // there: the next build has another name.
 func (c *checking) addTree(m *manifest.Manifest, arg string) (int, error) {
 	n := 0
-	_, err := c.a.walkTree(arg, c.o, func(f treeFile) error {
+	_, err := c.a.walkTree(arg, func(f treeFile) error {
 		if !f.probes {
 			return nil
 		}
-		t, err := f.open()
+		t, err := f.open(c.o)
 		switch {
 		case errors.Is(err, offset.ErrNotExecutable), errors.Is(err, offset.ErrDebugOnly):
 			return nil

@@ -74,10 +74,14 @@ func (a *app) diffFiles(args []string, o *options, d *differ) error {
 		if err != nil {
 			return err
 		}
-		if o.verbose && o.kinds&offset.KindFunc != 0 {
-			if s.declared, err = a.declaredOf(arg, o); err != nil {
+		if o.declares() {
+			if t, err = a.openTarget(arg, o.forDeclared()); err != nil {
 				return err
 			}
+			if s.declared, err = a.declaredOf(t); err != nil {
+				a.note("%s", oneLine(err))
+			}
+			t.Close()
 		}
 		if i == 0 {
 			p.old = s

@@ -25,25 +25,27 @@ type declared struct {
 // member is one of a struct: where it is and what.
 type member struct{ name, text string }
 
-// declaredOf reads it. Other files are looked at for it, which must not change the names that are
-// compared, so the target is opened once more.
-func (a *app) declaredOf(name string, o *options) (*declared, error) {
+// declares reports whether declarations are compared.
+func (o *options) declares() bool { return o.verbose && o.kinds&offset.KindFunc != 0 }
+
+// forDeclared are the options to open a target with. Other files are looked at for declarations, which must
+// not change the names that are compared, so the target is opened once more.
+func (o *options) forDeclared() *options {
 	with := *o
 	if !o.debugTold {
 		with.debug = "auto"
 	}
-	t, err := a.openTarget(name, &with)
-	if err != nil {
-		return nil, err
-	}
-	defer t.Close()
+	return &with
+}
+
+// declaredOf reads it; what is not known, for want of debug information, is the error besides.
+func (a *app) declaredOf(t *offset.Target) (*declared, error) {
 	d := &declared{functions: map[string][]string{}, structs: map[string][]member{}}
 	if _, err := t.DWARF(context.Background()); err != nil {
-		a.note("%s: signatures are not compared: %s", t.Path(), oneLine(err))
 		if !errors.Is(err, offset.ErrNoDWARF) {
 			a.raise(statusTrouble)
 		}
-		return d, nil
+		return d, fmt.Errorf("%s: signatures are not compared: %w", t.Path(), err)
 	}
 	d.known = true
 	tell := newDescriber(a, t)

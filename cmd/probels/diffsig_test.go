@@ -51,11 +51,31 @@ int main(int argc, char **argv) { struct req r = {argc}; struct kept k = {1}; no
 		"0 breaking changes, 0 new, 0 of the compiler's doing, 6 changes of declarations",
 		"",
 	}
+	// The same of directories.
+	trees := map[string][]string{"old": {old}, "new": {new}, "bare": {bare, old}}
+	for name, files := range trees {
+		tree := filepath.Join(dir, "trees", name)
+		if err := os.MkdirAll(tree, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for i, file := range files {
+			if err := os.Link(file, filepath.Join(tree, string(rune('a'+i)))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if out, err := exec.Command(gcc, "-O1", "-s", "-o", filepath.Join(dir, "trees", "bare", "c"), filepath.Join(dir, "a.c")).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	oldTree, newTree, bareTree := filepath.Join(dir, "trees", "old"), filepath.Join(dir, "trees", "new"), filepath.Join(dir, "trees", "bare")
+	inTrees := "FILE   " + oldTree + "/a  " + newTree + "/a\n" + strings.Join(want[:len(want)-2], "\n") + "\n" + want[len(want)-2] + "; 1 file compared\n"
 	for _, tt := range []struct {
 		args string
 		want string
 		errs string
 	}{
+		{"-k uprobe -v " + oldTree + " " + newTree, inTrees, ""},
+		{"-k uprobe -v " + bareTree + " " + bareTree, "nothing changed; 3 files compared\n", bareTree + "/a: signatures are not compared: no debug information (DWARF): the file has none, and its debug file is not here; nor are those of 1 file more\n"},
 		{"-k uprobe -v OLD NEW", strings.Join(want, "\n"), ""},
 		{"-k uprobe OLD NEW", "nothing changed\n", ""},
 		{"-v OLD NEW", "nothing changed\n", ""},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,13 +18,14 @@ type tree struct {
 // readTree reads what diff compares of each file.
 func (a *app) readTree(arg string, o *options) (*tree, error) {
 	tr := &tree{files: map[string]*side{}}
-	var err error
-	tr.name, err = a.walkTree(arg, o, func(f treeFile) error {
+	var err, unknown error
+	more := 0
+	tr.name, err = a.walkTree(arg, func(f treeFile) error {
 		if !f.probes && o.kinds == offset.KindUSDT {
 			tr.files[f.within] = &side{path: f.path, within: f.within}
 			return nil
 		}
-		t, err := f.open()
+		t, err := f.open(o)
 		switch {
 		case errors.Is(err, offset.ErrNotExecutable), errors.Is(err, offset.ErrDebugOnly):
 			return nil
@@ -31,16 +33,35 @@ func (a *app) readTree(arg string, o *options) (*tree, error) {
 			a.fail(plainError(err))
 			return nil
 		}
-		defer t.Close()
 		s, err := a.sideOf(t, o)
+		t.Close()
 		if err != nil {
 			a.fail(err)
 			return nil
 		}
 		s.within = f.within
 		tr.files[f.within] = s
+		if !o.declares() {
+			return nil
+		}
+		if t, err = f.open(o.forDeclared()); err != nil {
+			a.fail(plainError(err))
+			return nil
+		}
+		defer t.Close()
+		if s.declared, err = a.declaredOf(t); err != nil && unknown == nil {
+			unknown = err
+		} else if err != nil {
+			more++
+		}
 		return nil
 	})
+	if unknown != nil {
+		if more > 0 {
+			unknown = fmt.Errorf("%w; nor are those of %s more", unknown, plural(more, "file"))
+		}
+		a.note("%s", oneLine(unknown))
+	}
 	return tr, err
 }
 

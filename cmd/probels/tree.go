@@ -19,7 +19,7 @@ type treeFile struct {
 	within string // its path there, with the image before it where there are several
 	path   string // how it is told, and what may be typed
 	probes bool   // whether it may have USDT probes
-	open   func() (*offset.Target, error)
+	open   func(*options) (*offset.Target, error)
 }
 
 // isTree reports whether a target has many files in it.
@@ -33,17 +33,13 @@ func isTree(arg string) bool {
 
 // walkTree visits the ELF files of one, and returns its path. Symbolic links are not
 // followed: what they lead to has a path of its own.
-func (a *app) walkTree(arg string, o *options, visit func(treeFile) error) (string, error) {
+func (a *app) walkTree(arg string, visit func(treeFile) error) (string, error) {
 	if in, ok := parseInArchive(arg); ok && in.member == "" {
-		return a.walkArchive(in, o, visit)
+		return a.walkArchive(in, visit)
 	}
 	dir, err := realFile(arg)
 	if err != nil {
 		return "", plainError(err)
-	}
-	how, err := a.target(o)
-	if err != nil {
-		return "", err
 	}
 	var filter usdt.Filter
 	return dir, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -64,11 +60,17 @@ func (a *app) walkTree(arg string, o *options, visit func(treeFile) error) (stri
 		if verdict == usdt.Object || verdict == usdt.DebugOnly || verdict == usdt.NotELF {
 			return nil
 		}
-		return visit(treeFile{path[len(dir):], path, verdict != usdt.NoProbes, func() (*offset.Target, error) { return offset.Open(path, how) }})
+		return visit(treeFile{path[len(dir):], path, verdict != usdt.NoProbes, func(o *options) (*offset.Target, error) {
+			how, err := a.target(o)
+			if err != nil {
+				return nil, err
+			}
+			return offset.Open(path, how)
+		}})
 	})
 }
 
-func (a *app) walkArchive(in inArchive, o *options, visit func(treeFile) error) (string, error) {
+func (a *app) walkArchive(in inArchive, visit func(treeFile) error) (string, error) {
 	file, err := realFile(in.file)
 	if err != nil {
 		return "", plainError(err)
@@ -90,7 +92,7 @@ func (a *app) walkArchive(in inArchive, o *options, visit func(treeFile) error) 
 			return nil
 		}
 		path := in.path(file, m)
-		return visit(treeFile{within, path, verdict != usdt.NoProbes, func() (*offset.Target, error) {
+		return visit(treeFile{within, path, verdict != usdt.NoProbes, func(o *options) (*offset.Target, error) {
 			t, err := a.memberTarget(path, m.Data, o)
 			a.members = a.members[:0]
 			return t, err
