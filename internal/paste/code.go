@@ -69,7 +69,16 @@ func (p *printer) libbpf(sites []Probe) {
 
 // comment is a text within /* */.
 func comment(s string) string {
-	return strings.NewReplacer("*/", "* /", "/*", "/ *").Replace(oneLine(s))
+	s = oneLine(s)
+	var b strings.Builder
+	for i := range len(s) {
+		b.WriteByte(s[i])
+		// Of "/*/" both: a replacement of one leaves the other.
+		if i+1 < len(s) && (s[i] == '*' && s[i+1] == '/' || s[i] == '/' && s[i+1] == '*') {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
 }
 
 // cilium writes Go that attaches the program prog with github.com/cilium/ebpf's
