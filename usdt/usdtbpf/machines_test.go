@@ -87,7 +87,11 @@ func (m *machine) reg(name string) (slot string, shift, width int) {
 		}
 		return "", 0, 0
 	case elf.EM_ARM:
-		alias := map[string]string{"sb": "r9", "sl": "r10", "fp": "r11", "ip": "r12", "lr": "r14", "sp": "sp"}
+		alias := map[string]string{
+			"sb": "r9", "sl": "r10", "fp": "r11", "ip": "r12", "lr": "r14", "sp": "sp",
+			"a1": "r0", "a2": "r1", "a3": "r2", "a4": "r3",
+			"v1": "r4", "v2": "r5", "v3": "r6", "v4": "r7", "v5": "r8", "v6": "r9", "v7": "r10", "v8": "r11",
+		}
 		if a, ok := alias[name]; ok {
 			return a, 0, 32
 		}
