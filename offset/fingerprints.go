@@ -72,13 +72,18 @@ func ReadReference(rd io.Reader) (*Reference, error) {
 	return &Reference{sets: sets}, nil
 }
 
-// OpenReference opens what is at a path: a file of fingerprints, or a program or
-// library that has names itself or in a debug file that can be found. The second
+// OpenReference opens what is at a path: a file of fingerprints, a program or
+// library that has names itself or in a debug file that can be found, or what is
+// linked into programs: a static archive (libssl.a) or an object file. The second
 // result is what could not be read of it, beside a reference of the rest.
 func OpenReference(ctx context.Context, path string, o *Options) (*Reference, []error, error) {
 	ref, err := openFingerprints(path)
 	if ref != nil || err != nil {
 		return ref, nil, err
+	}
+	ref, problems, err := openObjects(ctx, path, o)
+	if ref != nil || err != nil {
+		return ref, problems, err
 	}
 	t, err := Open(path, o)
 	if err != nil {

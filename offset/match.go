@@ -46,8 +46,8 @@ func ParseConfidence(s string) (Confidence, error) {
 var ErrNoMatching = twin.ErrMachine
 
 // A Reference is functions that have names, by which those of a file that has
-// none can be found: of another build or version of the same program. It is
-// immutable.
+// none can be found: of another build or version of the same program, or of a
+// library that was linked into it. It is immutable.
 type Reference struct {
 	sets []*twin.Set
 }
@@ -64,12 +64,20 @@ func NewReference(ctx context.Context, targets ...*Target) (*Reference, []error,
 		if err != nil {
 			return nil, problems, err
 		}
-		if !slices.ContainsFunc(set.Funcs, func(f twin.Func) bool { return len(f.Names) > 0 }) {
-			return nil, problems, fmt.Errorf("%s: none of its %d functions has a name: a reference needs names", t.path, len(set.Funcs))
+		if err := hasNames(set); err != nil {
+			return nil, problems, fmt.Errorf("%s: %w", t.path, err)
 		}
 		r.sets = append(r.sets, set)
 	}
 	return r, problems, nil
+}
+
+// hasNames refuses a set of which no function has one.
+func hasNames(s *twin.Set) error {
+	if slices.ContainsFunc(s.Funcs, func(f twin.Func) bool { return len(f.Names) > 0 }) {
+		return nil
+	}
+	return fmt.Errorf("none of its %d functions has a name: a reference needs names", len(s.Funcs))
 }
 
 // Join is the functions of several references: of many versions, say.

@@ -47,7 +47,8 @@ func referenceFlags(fs *flag.FlagSet, o *options) {
 const matchHelp = `Finds the functions of a file that has no names by those of another build or version
 of the same program, REFERENCE, which has: in its symbol table, or in a debug file. What is
 compared survives a rebuild: instructions without what a linker decides, texts and imported
-functions, who calls whom, tables, order. x86-64 and arm64.
+functions, who calls whom, tables, order. x86-64 and arm64. For a library that was linked
+into a program, REFERENCE is its static archive (libssl.a), or an object file.
 
   OFFSET  PATH  NAME  CONFIDENCE  EVIDENCE
 
