@@ -31,6 +31,12 @@ type hashTable struct {
 
 func (t *symbolTable) openHash(read *peeker, names int) (h hashTable, err error) {
 	h = hashTable{t: t, read: read, isGNU: t.gnuHash.size > 0, steps: chainSteps + names*chainStepsEach}
+	// No chain has more links than there are symbols, but a ring has: in a small
+	// table it is not followed for as long as in a large one. Each name may be
+	// looked up in several forms.
+	if each := 4 * (t.n + 16); each < uint64(h.steps)/uint64(max(names, 1)) {
+		h.steps = int(each) * max(names, 1)
+	}
 	if h.isGNU {
 		h.gnu, err = t.readGNUHash(read)
 	} else {
