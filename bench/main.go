@@ -3,21 +3,24 @@
 // Bench times probels beside the tools that answer the same questions: whole processes, one after the
 // other in turn, on the same files, in one run. It prints a table in Markdown, and draws it.
 //
-//	go run ./bench [-n RUNS] [-cold] [-only PATTERN] [-svg FILE] [-corpus DIR]
+//	go run ./bench [-n RUNS] [-cold] [-only PATTERN] [-svg FILE] [-corpus DIR] [-inprocess=false]
 //
 // The files are Debian packages, unpacked into the corpus and not installed, and generated ones; without
 // Debian's apt, those that the system has. Tools that are not installed are left out. Commands are those
-// that a person types: sorted and demangled as each tool does by itself. As root, -cold measures with an empty page
-// cache too.
+// that a person types: sorted and demangled as each tool does by itself. Where only a library answers, small programs
+// do: library/ in Go and rust/ in Rust, which is built if cargo is there, of Debian's sources of gimli. As root, -cold
+// measures with an empty page cache too.
 //
-// Each row has the median of the wall times, and the highest peak memory; a command that takes seconds is
-// run a few times only, and one that takes longer than -most seconds is stopped and told as such. Peak memory is at
-// least this program's own, some 10 MB.
+// Each row has the median of the wall times, of the time on all processors, and until the first output, and the peak
+// memory of the first run; a command that takes seconds is run a few times only, and one that takes longer than
+// -most seconds is stopped and told as such. Peak memory is at least that of the small program which asks for it, 2 MB.
+//
+// Tables of growth follow: files of ever more of one thing, and what each takes then. The last table is of
+// benchmarks within a process (inprocess/), for what takes less time than to start one.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -26,7 +29,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -45,6 +47,7 @@ func run() error {
 	only := flag.String("only", "", "only rows whose name matches the `pattern`")
 	svg := flag.String("svg", "", "draw the rows into `file`")
 	corpusDir := flag.String("corpus", filepath.Join(os.TempDir(), "probels-bench"), "`directory` of the files, kept between runs")
+	inProcess := flag.Bool("inprocess", true, "the benchmarks within a process too")
 	making := flag.Bool("generate", false, "write a file: `KIND N FILE`, for the program itself")
 	flag.Parse()
 	if *making {
@@ -65,7 +68,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	m := &meter{runs: *runs, most: time.Duration(*most * float64(time.Second)), cold: *cold}
+	m := &meter{runs: *runs, most: time.Duration(*most * float64(time.Second)), cold: *cold, peak: c.peak}
 	var measured []row
 	for _, r := range c.rows() {
 		if !match.MatchString(r.name) {
@@ -78,26 +81,17 @@ func run() error {
 		measured = append(measured, r)
 	}
 	printTable(os.Stdout, measured, *cold)
+	printGrowth(os.Stdout, measured)
+	if *inProcess {
+		if err := printInProcess(ctx, os.Stdout, c); err != nil {
+			return err
+		}
+	}
 	fmt.Printf("\n%s.\n", versions(ctx))
 	if *svg == "" {
 		return nil
 	}
 	return os.WriteFile(*svg, chart(measured), 0o644)
-}
-
-func makeFile(args []string) error {
-	if len(args) != 3 {
-		return errors.New("-generate takes KIND N FILE")
-	}
-	n, err := strconv.Atoi(args[1])
-	if err != nil {
-		return err
-	}
-	make := manyProbes
-	if args[0] == "symbols" {
-		make = manySymbols
-	}
-	return os.WriteFile(args[2], make(n), 0o755)
 }
 
 // versions is what was measured on.

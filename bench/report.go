@@ -3,38 +3,39 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
-	"html"
 	"io"
-	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
 // printTable prints Markdown: × is how often the first command's time it takes.
 func printTable(w io.Writer, rows []row, cold bool) {
-	head, rule := "| work | command | ms | × | first output, ms | peak, MB |", "|---|---|--:|--:|--:|--:|"
+	head, rule := "| work | command | ms | × | cpu, ms | first output, ms | peak, MB |", "|---|---|--:|--:|--:|--:|--:|"
 	if cold {
 		head, rule = head+" cold, ms |", rule+"--:|"
 	}
 	fmt.Fprintf(w, "%s\n%s\n", head, rule)
 	for _, r := range rows {
+		if r.family != "" {
+			continue
+		}
 		name := r.name
 		for _, c := range r.commands {
 			if c.missing {
 				continue
 			}
-			fmt.Fprintf(w, "| %s | `%s` | ", name, c.name)
+			fmt.Fprintf(w, "| %s | `%s` | ", name, strings.ReplaceAll(c.name, "|", "\\|"))
 			name = ""
 			switch {
 			case c.slow:
-				fmt.Fprint(w, "stopped | | | |")
+				fmt.Fprint(w, "stopped | | | | |")
 			case c.failed != nil:
-				fmt.Fprintf(w, "fails: %v | | | |", c.failed)
+				fmt.Fprintf(w, "fails: %v | | | | |", c.failed)
 			default:
-				fmt.Fprintf(w, "%s | %.2f | %s | %.1f |", ms(c.median), float64(c.median)/float64(cmp.Or(r.commands[0].median, 1)), ms(c.first), float64(c.peak)/1e6)
+				fmt.Fprintf(w, "%s | %s | %s | %s | %s |", ms(c.median), times(c, &r), ms(c.cpu), ms(c.first), megabytes(c.peak))
 			}
 			if cold {
 				if c.cold > 0 {
@@ -48,6 +49,17 @@ func printTable(w io.Writer, rows []row, cold bool) {
 	}
 }
 
+func times(c *command, r *row) string {
+	return fmt.Sprintf("%.2f", float64(c.median)/float64(cmp.Or(r.commands[0].median, 1)))
+}
+
+func megabytes(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.1f", float64(n)/1e6)
+}
+
 func ms(d time.Duration) string {
 	v := float64(d) / 1e6
 	if v >= 100 {
@@ -56,49 +68,94 @@ func ms(d time.Duration) string {
 	return fmt.Sprintf("%.2f", v)
 }
 
-// chart draws each row's commands as bars; lengths are logarithmic, for what is compared differs by
-// a factor of ten thousand.
-func chart(rows []row) []byte {
-	const bar, gap, left, width, size = 16, 22, 330, 420, 12
-	low, high := math.Inf(1), 0.0
-	height := 10
+// A curve is how one command's time grows with what there is in a file.
+type curve struct {
+	name   string
+	points []point
+}
+
+type point struct {
+	n    int
+	took time.Duration
+	why  string // instead of took
+}
+
+// families are the names of the curves' rows, in order, and their rows.
+func families(rows []row) (names []string, by map[string][]row) {
+	by = make(map[string][]row)
 	for _, r := range rows {
-		height += gap
-		for _, c := range r.commands {
-			if c.median > 0 {
-				height += bar
-				low, high = min(low, float64(c.median)), max(high, float64(c.median))
-			}
+		if r.family == "" {
+			continue
 		}
-	}
-	scale := func(d time.Duration) float64 {
-		if high <= low {
-			return width
+		if by[r.family] == nil {
+			names = append(names, r.family)
 		}
-		return 4 + (width-4)*math.Log(float64(d)/low)/math.Log(high/low)
+		by[r.family] = append(by[r.family], r)
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="%d">`+"\n", left+width+90, height, size)
-	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#fff"/>`+"\n")
-	y := 10
-	for _, r := range rows {
-		y += gap
-		fmt.Fprintf(&b, `<text x="4" y="%d" font-weight="bold">%s</text>`+"\n", y-7, html.EscapeString(r.name))
-		commands := slices.Clone(r.commands)
-		slices.SortStableFunc(commands, func(a, b *command) int { return cmp.Compare(a.median, b.median) })
-		for _, c := range commands {
-			if c.median == 0 {
+	return names, by
+}
+
+// curves are the commands of a family; those are one whose names differ in the file's
+// name alone, which stand in one place in all rows.
+func curves(rows []row) []curve {
+	var out []curve
+	for i := range rows[0].commands {
+		var k curve
+		for _, r := range rows {
+			c := r.commands[i]
+			p := point{n: r.n, took: c.median}
+			switch {
+			case c.missing:
 				continue
+			case c.slow:
+				p.why = "stopped"
+			case c.failed != nil:
+				p.why = "fails"
 			}
-			color := "#9aa5b1"
-			if c == r.commands[0] {
-				color = "#1f77b4"
-			}
-			fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text><rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/><text x="%.1f" y="%d">%s ms</text>`+"\n",
-				left-6, y+bar-4, html.EscapeString(c.name), left, y+1, scale(c.median), bar-3, color, left+scale(c.median)+5, y+bar-4, ms(c.median))
-			y += bar
+			k.name = strings.ReplaceAll(c.name, fmt.Sprint("-", r.n), "")
+			k.points = append(k.points, p)
+		}
+		if len(k.points) > 0 {
+			out = append(out, k)
 		}
 	}
-	b.WriteString("</svg>\n")
-	return b.Bytes()
+	return out
+}
+
+// printGrowth prints a table for each family: milliseconds, and nanoseconds for each
+// thing in the file, by which one sees whether time grows faster than the file.
+func printGrowth(w io.Writer, rows []row) {
+	names, by := families(rows)
+	for _, name := range names {
+		all := by[name]
+		fmt.Fprintf(w, "\n| %s | ", name)
+		for _, r := range all {
+			fmt.Fprintf(w, "%s | ", thousands(r.n))
+		}
+		fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat("--:|", len(all)))
+		for _, k := range curves(all) {
+			fmt.Fprintf(w, "| `%s` | ", k.name)
+			for _, r := range all {
+				i := slices.IndexFunc(k.points, func(p point) bool { return p.n == r.n })
+				switch {
+				case i < 0:
+					fmt.Fprint(w, "| ")
+				case k.points[i].why != "":
+					fmt.Fprintf(w, "%s | ", k.points[i].why)
+				default:
+					took := k.points[i].took
+					fmt.Fprintf(w, "%s ms, %s ns each | ", ms(took), thousands(int(took)/r.n))
+				}
+			}
+			fmt.Fprintln(w)
+		}
+	}
+}
+
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
