@@ -101,6 +101,11 @@ func TestMeter(t *testing.T) {
 		t.Error(out.String())
 	}
 	wellFormed(t, chart([]row{r}))
+	out.Reset()
+	printBrief(&out, []row{r})
+	if !strings.Contains(out.String(), "| sh & co: `sh -c` | ") || !strings.Contains(out.String(), "`sleep` (stopped)") {
+		t.Error(out.String())
+	}
 }
 
 func wellFormed(t *testing.T, svg []byte) {

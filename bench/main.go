@@ -3,7 +3,7 @@
 // Bench times probels beside the tools that answer the same questions: whole processes, one after the
 // other in turn, on the same files, in one run. It prints a table in Markdown, and draws it.
 //
-//	go run ./bench [-n RUNS] [-cold] [-only PATTERN] [-svg FILE] [-corpus DIR] [-inprocess=false]
+//	go run ./bench [-n RUNS] [-cold] [-only PATTERN] [-svg FILE] [-report FILE] [-corpus DIR] [-inprocess=false]
 //
 // The files are Debian packages, unpacked into the corpus and not installed, and generated ones; without
 // Debian's apt, those that the system has. Tools that are not installed are left out. Commands are those
@@ -15,11 +15,13 @@
 // memory of the first run; a command that takes seconds is run a few times only, and one that takes longer than
 // -most seconds is stopped and told as such. Peak memory is at least that of the small program which asks for it, 2 MB.
 //
+// The first table has a line for each question, the second all commands.
 // Tables of growth follow: files of ever more of one thing, and what each takes then. The last table is of
 // benchmarks within a process (inprocess/), for what takes less time than to start one.
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -40,11 +42,19 @@ func main() {
 	}
 }
 
+// about is what a page of the tables begins with.
+const about = `What ` + "`go run ./bench`" + ` prints: whole processes, one after the other in turn, on the same files, in one run; medians, warm
+cache. The first table has a line for each question, with how often the time of the first command others take; the second has all
+commands, with the time on all processors, until the first output, and the most memory that was resident. Then, how time grows with what
+a file has; and what takes less than starting a process, measured within one. ` + "`bench/main.go`" + ` says what the files are and how they are got.
+`
+
 func run() error {
 	runs := flag.Int("n", 21, "`runs` of each command")
 	most := flag.Float64("most", 60, "stop a command after so many `seconds`")
 	cold := flag.Bool("cold", false, "with an empty page cache too (root)")
 	only := flag.String("only", "", "only rows whose name matches the `pattern`")
+	report := flag.String("report", "", "write all tables into `file` too, as a page about speed")
 	svg := flag.String("svg", "", "draw the rows into `file`")
 	corpusDir := flag.String("corpus", filepath.Join(os.TempDir(), "probels-bench"), "`directory` of the files, kept between runs")
 	inProcess := flag.Bool("inprocess", true, "the benchmarks within a process too")
@@ -80,18 +90,33 @@ func run() error {
 		}
 		measured = append(measured, r)
 	}
-	printTable(os.Stdout, measured, *cold)
-	printGrowth(os.Stdout, measured)
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "%s.\n\n", versions(ctx))
+	printBrief(&out, measured)
+	fmt.Fprintln(&out)
+	printTable(&out, measured, *cold)
+	printGrowth(&out, measured)
 	if *inProcess {
-		if err := printInProcess(ctx, os.Stdout, c); err != nil {
+		if err := printInProcess(ctx, &out, c); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("\n%s.\n", versions(ctx))
-	if *svg == "" {
+	if _, err := os.Stdout.Write(out.Bytes()); err != nil {
+		return err
+	}
+	if *svg != "" {
+		if err := os.WriteFile(*svg, chart(measured), 0o644); err != nil {
+			return err
+		}
+	}
+	if *report == "" {
 		return nil
 	}
-	return os.WriteFile(*svg, chart(measured), 0o644)
+	page := "# Speed\n\n" + about
+	if *svg != "" {
+		page += "\n![the same, drawn](" + filepath.Base(*svg) + ")\n"
+	}
+	return os.WriteFile(*report, []byte(page+"\n"+out.String()), 0o644)
 }
 
 // versions is what was measured on.

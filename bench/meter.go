@@ -26,9 +26,10 @@ type row struct {
 }
 
 type command struct {
-	name string // as it is printed
-	args []string
-	env  []string
+	name  string // as it is printed
+	label string // in the brief table
+	args  []string
+	env   []string
 
 	missing bool // the tool is not installed
 	slow    bool // it was stopped

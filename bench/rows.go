@@ -101,6 +101,7 @@ func (c *corpus) gdb(file, cmd string) *command {
 func (c *corpus) shell(line string) *command {
 	k := c.tool("sh", "-c", line)
 	k.name = c.short(line)
+	k.label = "`" + strings.ReplaceAll(k.name, "|", "\\|") + "`"
 	return k
 }
 
@@ -118,7 +119,7 @@ func (c *corpus) tool(name string, args ...string) *command {
 		text += " " + a
 	}
 	// Debuginfod would make the network part of it.
-	return &command{name: text, args: append([]string{name}, args...), env: []string{"DEBUGINFOD_URLS=", "BPFTRACE_MAX_PROBES=100000000"}}
+	return &command{name: text, label: labelOf(name, args), args: append([]string{name}, args...), env: []string{"DEBUGINFOD_URLS=", "BPFTRACE_MAX_PROBES=100000000"}}
 }
 
 // short leaves out the corpus' directories.
@@ -133,6 +134,6 @@ func (c *corpus) short(s string) string {
 
 // as gives a command another name: that of the library which a program is about.
 func (c *command) as(name string) *command {
-	c.name = name
+	c.name, c.label = name, name
 	return c
 }

@@ -60,7 +60,7 @@ func (c *corpus) addressRows(l *list) {
 // rustTool is the program of rust/main.rs.
 func (c *corpus) rustTool(name string, args ...string) *command {
 	if c.rust == "" {
-		return &command{name: name, missing: true}
+		return &command{name: name, label: name, missing: true}
 	}
 	return c.tool(c.rust, args...).as(name)
 }
