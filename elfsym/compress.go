@@ -10,8 +10,8 @@ import (
 	"math"
 	"strings"
 
-	"github.com/klauspost/compress/zlib"
-	"github.com/klauspost/compress/zstd"
+	"github.com/probels/probels/internal/inflate"
+	"github.com/probels/probels/internal/zstd"
 )
 
 // Data is the section's content, inflated if it is compressed: SHF_COMPRESSED
@@ -55,36 +55,21 @@ func (f *File) inflate(s *Section, typ elf.CompressionType, raw []byte, size uin
 	if limit := min(f.lim.Inflate, math.MaxInt); size > limit {
 		return nil, &FormatError{s.Name, s.Offset, fmt.Sprintf("inflates to %d bytes, %d allowed", size, limit), ErrLimit}
 	}
-	fail := func(err error) ([]byte, error) {
-		return nil, damaged(s.Name, uint64(s.Offset), "%v: %v", typ, err)
-	}
-	var src io.Reader
+	var out []byte
+	var err error
 	switch typ {
 	case elf.COMPRESS_ZLIB:
-		z, err := zlib.NewReader(bytes.NewReader(raw))
-		if err != nil {
-			return fail(err)
-		}
-		defer z.Close()
-		src = z
+		out, err = inflate.All(raw, int64(size))
 	case elf.COMPRESS_ZSTD:
 		// The window is the frame's wish, up to gigabytes. A section needs none
 		// larger than itself, but encoders of streams ask for 8 MiB however
-		// little follows. The two options are both about it.
-		window := max(min(size, 1<<29), 8<<20)
-		z, err := zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxMemory(max(size, window)), zstd.WithDecoderMaxWindow(window))
-		if err != nil {
-			return fail(err)
-		}
-		defer z.Close()
-		src = z
+		// little follows.
+		out, err = readExactly(zstd.NewReader(bytes.NewReader(raw), max(min(size, 1<<29), 8<<20)), size)
 	default:
 		return nil, &FormatError{s.Name, s.Offset, fmt.Sprintf("compression %v", typ), ErrUnsupported}
 	}
-	out, err := readExactly(src, size)
 	if err != nil {
-		return fail(err)
+		return nil, damaged(s.Name, uint64(s.Offset), "%v: %v", typ, err)
 	}
 	return out, nil
 }

@@ -64,7 +64,12 @@ const (
 )
 
 // errShort: the window of a table ends before the table does.
-var errShort = fmt.Errorf("%w: abbreviations without an end", ErrDamaged)
+var errShort error = shortError{}
+
+type shortError struct{}
+
+func (shortError) Error() string { return ErrDamaged.Error() + ": abbreviations without an end" }
+func (shortError) Unwrap() error { return ErrDamaged }
 
 // abbrevParser is what compiling a table needs and the next one uses again:
 // a library has a thousand tables.

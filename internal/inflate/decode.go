@@ -10,6 +10,13 @@ import (
 // ErrDamaged: the bytes are no zlib stream, or one of another size.
 var ErrDamaged = errors.New("damaged zlib stream")
 
+// A fault is an ErrDamaged that is made before it is known to happen, so without fmt:
+// a program that inflates nothing has it too.
+type fault string
+
+func (f fault) Error() string { return ErrDamaged.Error() + ": " + string(f) }
+func (f fault) Unwrap() error { return ErrDamaged }
+
 const (
 	history  = 32 << 10  // how far matches reach back
 	chunk    = 256 << 10 // how much is inflated behind the history before it moves
@@ -322,7 +329,7 @@ func (d *decoder) copyStored(limit int) error {
 	return nil
 }
 
-var errCode = fmt.Errorf("%w: bits that are no code", ErrDamaged)
+var errCode error = fault("bits that are no code")
 
 // fast decodes as long as there are eight bytes of input to load at once. It may
 // go beyond limit by one match.
@@ -446,7 +453,7 @@ loop:
 	return err
 }
 
-var errBack = fmt.Errorf("%w: a match before the beginning", ErrDamaged)
+var errBack error = fault("a match before the beginning")
 
 // copyMatch appends length bytes from back bytes before op.
 func copyMatch(out []byte, op, back, length int) int {
