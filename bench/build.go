@@ -17,7 +17,7 @@ const module = "github.com/probels/probels"
 type programs struct {
 	probels string
 	nothing string // a Go program that does nothing
-	library string // see library/main.go
+	lib     string // see library/main.go
 	rust    string // see rust/main.rs; "" without cargo and Debian's crates
 	peak    string // see peak/main.go
 }
@@ -43,7 +43,7 @@ func (p *programs) build(ctx context.Context, dir, work string) error {
 	}{
 		{&p.nothing, "nothing", source},
 		{&p.probels, "probels", module + "/cmd/probels"},
-		{&p.library, "library", module + "/bench/library"},
+		{&p.lib, "library", module + "/bench/library"},
 		{&p.peak, "peak", module + "/bench/peak"},
 	} {
 		*b.to = filepath.Join(work, b.name)

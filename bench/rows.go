@@ -64,7 +64,7 @@ func (c *corpus) functionRows(l *list) {
 	l.add(c.llvm, "exported functions of libLLVM.so (105 MB)", c.p("-q", "-k", "uprobe", c.llvm), c.tool("nm", "-D", c.llvm), c.tool("readelf", "--dyn-syms", "-W", c.llvm),
 		c.tool("bpftrace", "-l", "uprobe:"+c.llvm+":*"))
 	l.add(c.goStripped, "functions of a stripped Go program (cmd/compile)", c.p("-q", "-k", "uprobe", c.goStripped),
-		c.tool(c.library, "go-probels", c.goStripped).as("elfsym's GoFuncs"), c.tool(c.library, "go-std", c.goStripped).as("Go's debug/gosym"),
+		c.tool(c.lib, "go-probels", c.goStripped).as("elfsym's GoFuncs"), c.tool(c.lib, "go-std", c.goStripped).as("Go's debug/gosym"),
 		c.tool("bpftrace", "-l", "uprobe:"+c.goStripped+":*"))
 	l.add(c.jvmMini, "functions of libjvm.so in .gnu_debugdata", c.p("-q", "-k", "uprobe", c.jvmMini), c.tool("xz", "-dc", c.jvmMiniXZ), c.tool("eu-readelf", "--elf-section", "-s", c.jvmMini),
 		c.gdb(c.jvmMini, "info functions -q"))
@@ -72,14 +72,14 @@ func (c *corpus) functionRows(l *list) {
 
 func (c *corpus) symbolRows(l *list) {
 	exported := func(f, name string) []*command {
-		return []*command{c.p("resolve", f, name), c.tool("nm", "-D", f), c.tool(c.library, "symbol-std", f, name).as("Go's debug/elf"),
+		return []*command{c.p("resolve", f, name), c.tool("nm", "-D", f), c.tool(c.lib, "symbol-std", f, name).as("Go's debug/elf"),
 			c.tool("bpftrace", "-l", "uprobe:"+f+":"+name), c.gdb(f, "info address "+name)}
 	}
 	l.add(c.llvm, "one exported symbol of libLLVM.so", exported(c.llvm, "LLVMBuildAdd")...)
 	l.add(c.rustLLVM, "one exported symbol of rustc's libLLVM.so", exported(c.rustLLVM, "LLVMBuildAdd")...)
 	l.add(c.node, "one exported symbol of "+filepath.Base(c.node), exported(c.node, "_ZN4node5StartEiPPc")...)
 	const local = "_ZN9JavaCalls4callEP9JavaValueRK12methodHandleP17JavaCallArgumentsP10JavaThread"
-	l.add(c.jvm, "one local symbol of libjvm.so", c.p("resolve", c.jvm, local), c.tool("nm", c.jvm), c.tool(c.library, "symbol-std", c.jvm, local).as("Go's debug/elf"),
+	l.add(c.jvm, "one local symbol of libjvm.so", c.p("resolve", c.jvm, local), c.tool("nm", c.jvm), c.tool(c.lib, "symbol-std", c.jvm, local).as("Go's debug/elf"),
 		c.tool("bpftrace", "-l", "uprobe:"+c.jvm+":"+local), c.gdb(c.jvm, "info address "+local))
 }
 

@@ -22,8 +22,8 @@ func (c *corpus) parameterRows(l *list) {
 // walk finds all functions of DWARF that have code. GDB and llvm-dwarfdump are asked for a name that
 // there is not, which makes the one index all of them and the other look at all; neither prints more.
 func (c *corpus) walk(f string) []*command {
-	return []*command{c.tool(c.library, "dwarf-probels", f).as("dwarfinfo's Funcs"), c.rustTool("gimli (Rust), all processors", "functions", f),
-		c.tool(c.library, "dwarf-std", f).as("Go's debug/dwarf"), c.gdb(f, "info functions -n ^no_such_name$"), c.tool("llvm-dwarfdump", "--name=no_such_name", f)}
+	return []*command{c.tool(c.lib, "dwarf-probels", f).as("dwarfinfo's Funcs"), c.rustTool("gimli (Rust), all processors", "functions", f),
+		c.tool(c.lib, "dwarf-std", f).as("Go's debug/dwarf"), c.gdb(f, "info functions -n ^no_such_name$"), c.tool("llvm-dwarfdump", "--name=no_such_name", f)}
 }
 
 func (c *corpus) walkRows(l *list) {
