@@ -16,7 +16,7 @@ const (
 	attrGoEmbedded     dwarf.Attr = 0x2903
 )
 
-// maxTypes is how many types are remembered; after that the memory begins anew.
+// maxTypes is how many types of one name are told apart, and definitions remembered.
 const maxTypes = 1 << 16
 
 // typeCache remembers the types that were read, so that what a thousand
@@ -26,6 +26,10 @@ type typeCache struct {
 	all  map[typeKey]*Type
 	defs map[string]*lazy[*Type] // of types that are declared only, by kind and name
 }
+
+// keptTypes is how many types are kept to be found again. Those of one unit are
+// seldom as many, and another unit has its own.
+const keptTypes = 1 << 14
 
 // A typeKey has the language of who refers to the type beside its place: the
 // partial units that dwz makes are for several, and some of them do not say.
@@ -81,7 +85,7 @@ func (d *Data) typeIn(l die.Loc, lang Language) (*Type, error) {
 	if other := d.types.all[k]; other != nil {
 		return other, nil
 	}
-	if d.types.all == nil || len(d.types.all) >= maxTypes {
+	if d.types.all == nil || len(d.types.all) >= keptTypes {
 		d.types.all = make(map[typeKey]*Type)
 	}
 	d.types.all[k] = t

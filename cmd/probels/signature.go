@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -57,6 +58,8 @@ func (s *describer) data() *dwarfinfo.Data {
 		}
 		if err == nil {
 			s.d = d
+			// Unlike a listing's, most of what a walk over types allocates is soon done with.
+			debug.SetGCPercent(100)
 		}
 	}
 	return s.d

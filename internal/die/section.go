@@ -75,16 +75,25 @@ type pages[T string | []byte] struct {
 	size uint64
 	err  error // it could not be opened
 	page []atomic.Pointer[T]
+	kept atomic.Int64 // bytes of pages
+	most int64        // of them
 }
 
 const (
 	pageBits = 16
 	pageSize = 1 << pageBits
 	maxPaged = 64 << 30 // bytes of a section, 8 MB of pointers to pages
+
+	// keptPages is how many bytes of a section are kept. Units follow each other in the
+	// sections that they refer to; all of them but strings refer to all.
+	keptPages = 16 << 20
 )
 
 func newPages[T string | []byte](s Section, name string) *pages[T] {
-	p := &pages[T]{s: s, name: name}
+	p := &pages[T]{s: s, name: name, most: math.MaxInt64}
+	if _, text := any(*new(T)).(string); !text {
+		p.most = keptPages
+	}
 	if s != nil && s.Size() > 0 {
 		p.size = uint64(s.Size())
 		p.page = make([]atomic.Pointer[T], (p.size+pageSize-1)>>pageBits)
@@ -104,10 +113,12 @@ func (p *pages[T]) at(off uint64) (T, error) {
 			return none, err
 		}
 		whole := T(b)
-		if !slot.CompareAndSwap(nil, &whole) {
-			t = slot.Load()
-		} else {
-			t = &whole
+		t = &whole
+		if slot.CompareAndSwap(nil, t) && p.kept.Add(int64(len(b))) > p.most {
+			p.kept.Store(0)
+			for i := range p.page {
+				p.page[i].Store(nil)
+			}
 		}
 	}
 	return (*t)[off&(pageSize-1):], nil
