@@ -106,8 +106,11 @@ func (m *meter) coldRow(ctx context.Context, r *row) error {
 				return err
 			}
 			took, err := m.run(ctx, c, false)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if err != nil {
-				return err
+				break // stopped: it is slower than with a warm cache
 			}
 			cold = append(cold, took)
 		}
