@@ -53,11 +53,11 @@ func openObjects(ctx context.Context, path string, o *Options) (*Reference, []er
 }
 
 func referenceOfObjects(ctx context.Context, r io.ReaderAt, size int64, path string, l elfsym.Limits) (*Reference, []error, error) {
-	image, problems, err := relink.Link(ctx, r, size, path, relink.Limits{ELF: l})
+	lib, problems, err := relink.Link(ctx, r, size, path, relink.Limits{ELF: l})
 	if err != nil {
 		return nil, problems, err
 	}
-	f, err := elfsym.NewFile(bytes.NewReader(image), int64(len(image)), &elfsym.Options{Limits: l})
+	f, err := elfsym.NewFile(bytes.NewReader(lib.Image), int64(len(lib.Image)), &elfsym.Options{Limits: l})
 	if err != nil {
 		return nil, problems, err
 	}
@@ -66,6 +66,7 @@ func referenceOfObjects(ctx context.Context, r io.ReaderAt, size int64, path str
 	if err != nil {
 		return nil, problems, err
 	}
+	set.Divide(lib.Units)
 	if err := hasNames(set); err != nil {
 		return nil, problems, err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -166,9 +167,9 @@ func TestLeftOut(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := archiveOf(tt.entries...)
-			image, problems, err := Link(t.Context(), bytes.NewReader(b), int64(len(b)), "test.a", Limits{})
+			lib, problems, err := Link(t.Context(), bytes.NewReader(b), int64(len(b)), "test.a", Limits{})
 			if tt.err != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.err) || image != nil {
+				if err == nil || !strings.Contains(err.Error(), tt.err) || lib != nil {
 					t.Fatalf("error %v, want %q", err, tt.err)
 				}
 				return
@@ -180,7 +181,7 @@ func TestLeftOut(t *testing.T) {
 			case tt.problem == "" && text != nil, tt.problem != "" && (len(problems) != 1 || !strings.Contains(text.Error(), tt.problem)):
 				t.Errorf("problems %v, want %q", text, tt.problem)
 			}
-			check(t, b, image)
+			check(t, b, lib.Image)
 		})
 	}
 }
@@ -265,16 +266,19 @@ func FuzzLink(f *testing.F) {
 	f.Add(archiveOf(entry{"t.o", tls.Bytes()}, entry{"u.o", tls.Bytes()}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		limits := Limits{Bytes: 1 << 24, Memory: 1 << 24}
-		image, _, err := Link(context.Background(), bytes.NewReader(b), int64(len(b)), "fuzz.a", limits)
-		if (err == nil) == (image == nil) {
-			t.Fatalf("an image of %d bytes, and the error %v", len(image), err)
+		lib, _, err := Link(context.Background(), bytes.NewReader(b), int64(len(b)), "fuzz.a", limits)
+		if (err == nil) == (lib == nil) {
+			t.Fatalf("a library, %v, and the error %v", lib != nil, err)
 		}
 		if err != nil {
 			return
 		}
-		check(t, b, image)
+		check(t, b, lib.Image)
+		if !slices.IsSorted(lib.Units) || len(lib.Units) == 0 {
+			t.Fatalf("code begins at %v", lib.Units)
+		}
 		again, _, err := Link(context.Background(), bytes.NewReader(b), int64(len(b)), "fuzz.a", limits)
-		if err != nil || !bytes.Equal(image, again) {
+		if err != nil || !bytes.Equal(lib.Image, again.Image) {
 			t.Fatalf("the same archive gives another image: %v", err)
 		}
 	})

@@ -25,8 +25,9 @@ type layout struct {
 	image []byte
 
 	areas     [classes]area
-	stubs     area   // room for as many as there may be
-	bssEnd    uint64 // and the beginning of slots
+	stubs     area     // room for as many as there may be
+	bssEnd    uint64   // and the beginning of slots
+	units     []uint64 // where code of another member begins, or of another place in the order
 	threadLen uint64
 	align     uint64 // of thread-local data
 }
@@ -120,7 +121,7 @@ func (k *linker) place() error {
 func (k *linker) placeAll(all []item, at uint64, a *area, sum *uint64, limit uint64) (uint64, error) {
 	slices.SortStableFunc(all, func(a, b item) int { return a.order - b.order })
 	a.start = at
-	for _, it := range all {
+	for i, it := range all {
 		s := &it.o.secs[it.i]
 		next := alignUp(at, it.align)
 		if cost := next - at + s.size; s.size > limit || cost > limit-*sum {
@@ -130,6 +131,9 @@ func (k *linker) placeAll(all []item, at uint64, a *area, sum *uint64, limit uin
 		}
 		s.addr, s.off = next, next-k.base
 		at = next + s.size
+		if s.class == code && (i == 0 || all[i-1].o != it.o || all[i-1].order != it.order) {
+			k.units = append(k.units, s.addr)
+		}
 	}
 	a.end = at
 	return at, nil

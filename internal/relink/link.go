@@ -38,10 +38,19 @@ func (l Limits) filled() Limits {
 // ErrNoCode: no member has code that could be compared.
 var ErrNoCode = errors.New("no object file with code of x86-64 or arm64 in it")
 
-// Link makes a library of an archive, or of an object file: an ELF image, with
-// the functions' names. Problems are what was left out, beside an image of the
-// rest; an error comes with no image. r is read only meanwhile.
-func Link(ctx context.Context, r io.ReaderAt, size int64, name string, l Limits) (image []byte, problems []error, err error) {
+// A Library is what was linked.
+type Library struct {
+	Image []byte // an ELF file, with the functions' names
+
+	// Units are the addresses at which the code of another member begins, or code
+	// that a linker puts elsewhere, in ascending order.
+	Units []uint64
+}
+
+// Link makes a library of an archive, or of an object file. Problems are what was
+// left out, beside a library of the rest; an error comes with none. r is read only
+// meanwhile.
+func Link(ctx context.Context, r io.ReaderAt, size int64, name string, l Limits) (lib *Library, problems []error, err error) {
 	k := &linker{ctx: ctx, limits: l.filled(), defs: map[string]definition{}, groups: map[string]bool{}, skipped: map[unfit]*skippedMembers{}}
 	head := make([]byte, min(HeadSize, size))
 	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
@@ -84,8 +93,7 @@ func Link(ctx context.Context, r io.ReaderAt, size int64, name string, l Limits)
 	if err := k.link(); err != nil {
 		return nil, k.problems, err
 	}
-	image = k.write()
-	return image, k.problems, nil
+	return &Library{Image: k.write(), Units: k.units}, k.problems, nil
 }
 
 func memberError(name string, err error) error { return fmt.Errorf("member %.80q: %w", name, err) }

@@ -61,6 +61,7 @@ var compilers = []compiler{
 	{"x86-64-pie", []string{"gcc"}, []string{"ld", "-pie"}, []string{"-O2", "-fPIE", "-fcommon"}},
 	{"x86-64-pic", []string{"gcc"}, []string{"ld", "-pie"}, []string{"-O2", "-fPIC", "-fcommon"}},
 	{"x86-64-fixed", []string{"gcc"}, []string{"ld", "-no-pie"}, []string{"-O2", "-fno-pie", "-fcommon"}},
+	{"x86-64-pic-fixed", []string{"gcc"}, []string{"ld", "-no-pie"}, []string{"-O2", "-fPIC", "-fcommon"}},
 	{"x86-64-sections", []string{"gcc"}, []string{"ld", "-pie"}, []string{"-Os", "-fPIE", "-fcommon", "-ffunction-sections", "-fdata-sections"}},
 	{"x86-64-clang", []string{"clang"}, []string{"ld.lld", "-pie"}, []string{"-O2", "-fPIC", "-fcommon"}},
 	{"arm64-pie", []string{"clang", "--target=aarch64-linux-gnu"}, []string{"ld.lld", "-pie", "--no-relax"}, []string{"-O2", "-fPIE", "-fcommon"}},
@@ -94,11 +95,11 @@ func (c *compiler) build(t *testing.T) (archive, program string) {
 
 func linkBytes(t testing.TB, b []byte) ([]byte, []error) {
 	t.Helper()
-	image, problems, err := Link(context.Background(), bytes.NewReader(b), int64(len(b)), "test.a", Limits{})
+	lib, problems, err := Link(context.Background(), bytes.NewReader(b), int64(len(b)), "test.a", Limits{})
 	if err != nil {
 		t.Fatal(err, problems)
 	}
-	return image, problems
+	return lib.Image, problems
 }
 
 func functions(t *testing.T, b []byte) *twin.Set {

@@ -77,7 +77,7 @@ func (s *Set) only(keep []bool, names map[int][]string) *Set {
 		}
 		f := &out.Funcs[n]
 		n++
-		f.Names, f.Peers = names[i], peers[i]
+		f.Names, f.Peers, f.First = names[i], peers[i], false
 		f.Refs = slices.Clone(f.Refs)
 		for k := range f.Refs {
 			switch r := &f.Refs[k]; {

@@ -170,7 +170,8 @@ func (c *cursor) set() *Set {
 func (c *cursor) function(f *Func, funcs, data uint64, used map[uint64]struct{}) {
 	f.Addr = c.v()
 	f.Size = uint32(c.below(1<<32, "size"))
-	f.Bad = c.below(2, "flags") == 1
+	flags := c.below(4, "flags")
+	f.Bad, f.First = flags&1 != 0, flags&2 != 0
 	if n := c.count(1); n > 0 {
 		f.Names = make([]string, n)
 		for i := range f.Names {

@@ -27,7 +27,7 @@ import (
 // package twin, so a change of what they are made of is a new version as well.
 const (
 	magic   = "PROBELS-TWINS\n"
-	version = 1
+	version = 2
 )
 
 // Magic is what a file of fingerprints begins with.
@@ -63,7 +63,7 @@ func appendSet(b []byte, s *Set) []byte {
 		f := &s.Funcs[i]
 		b = v(b, f.Addr-last)
 		last = f.Addr
-		b = v(v(b, uint64(f.Size)), flag(f.Bad))
+		b = v(v(b, uint64(f.Size)), flag(f.Bad)|flag(f.First)<<1)
 		b = v(b, uint64(len(f.Names)))
 		for _, n := range f.Names {
 			b = appendText(b, n)

@@ -19,6 +19,7 @@ func TestFormat(t *testing.T) {
 	for _, name := range []string{"amd64/probe-pie", "arm64/main"} {
 		f := open(t, testbin.Path(t, name))
 		set := read(t, f, f.Symbols(elfsym.Symtab|elfsym.Dynsym))
+		set.Divide([]uint64{set.Funcs[3].Addr})
 		b := twin.Append(nil, set, set.Choose(func(names []string) []string { return names[:1] }))
 		again, err := twin.Decode(b)
 		if err != nil || len(again) != 2 {

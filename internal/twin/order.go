@@ -14,12 +14,25 @@ func (p *pairing) order() {
 	}
 	p.orderly, p.stable = p.kept(), p.sameCode()
 	last := int32(-1)
+	first := int32(0) // of the object file
 	for a := range p.a.other {
+		if p.a.set.Funcs[a].First {
+			if last >= 0 {
+				p.behind(last, int32(a))
+			}
+			first, last = int32(a), -1
+		}
 		b := p.a.other[a]
 		if b < 0 || p.a.conf[a] < p.least {
 			continue
 		}
 		switch {
+		case last < 0 && p.divided():
+			n := int32(0)
+			for n < int32(a)-first && b-n > 0 && p.b.other[b-n-1] < 0 {
+				n++
+			}
+			p.between(first, int32(a), b-n, b)
 		case last < 0: // the files begin alike
 			p.between(0, int32(a), 0, b)
 		case b > p.a.other[last]:
@@ -27,19 +40,37 @@ func (p *pairing) order() {
 		}
 		last = int32(a)
 	}
-	if last >= 0 {
+	switch {
+	case last < 0:
+	case p.divided():
+		p.behind(last, int32(len(p.a.other)))
+	default:
 		p.between(last+1, int32(len(p.a.other)), p.a.other[last]+1, int32(len(p.b.other)))
 	}
 }
 
+// divided reports whether the reference is of object files, each of which a linker
+// may have put elsewhere.
+func (p *pairing) divided() bool { return len(p.a.set.Funcs) > 0 && p.a.set.Funcs[0].First }
+
+// behind compares what follows the last match of an object file, up to its end,
+// with as many functions behind the match.
+func (p *pairing) behind(last, end int32) {
+	b, n := p.a.other[last]+1, int32(0)
+	for n < end-last-1 && b+n < int32(len(p.b.other)) && p.b.other[b+n] < 0 {
+		n++
+	}
+	p.between(last+1, end, b, b+n)
+}
+
 // kept is how many of the functions that stand next to each other in the
-// reference, and were matched by something else than their order, do so in the
+// reference, in one object file where that is known, and were matched by something else than their order, do so in the
 // target.
 func (p *pairing) kept() float64 {
 	kept, of := 0, 0
 	for a := 1; a < len(p.a.other); a++ {
 		x, y := p.a.other[a-1], p.a.other[a]
-		if x < 0 || y < 0 || (p.a.ev[a-1]|p.a.ev[a])&EvOrder != 0 {
+		if x < 0 || y < 0 || p.a.set.Funcs[a].First || (p.a.ev[a-1]|p.a.ev[a])&EvOrder != 0 {
 			continue
 		}
 		if of++; y == x+1 {

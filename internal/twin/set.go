@@ -67,6 +67,24 @@ type Func struct {
 	// Bad is set where not all of it could be decoded: such a function is equal
 	// to no other.
 	Bad bool
+
+	// First is set where what follows may be elsewhere in another file than what is
+	// before, without the order within having changed: see Divide.
+	First bool
+}
+
+// Divide says at which addresses an object file's code begins, in ascending order.
+// A linker keeps the order in each, and puts those that a program needs into one of
+// its own. Without it, all of a file counts as one.
+func (s *Set) Divide(at []uint64) {
+	for i := range s.Funcs {
+		n := 0
+		for n < len(at) && at[n] <= s.Funcs[i].Addr {
+			n++
+		}
+		s.Funcs[i].First = n > 0
+		at = at[n:]
+	}
 }
 
 // RefKind says what an instruction refers to.

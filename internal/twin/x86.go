@@ -85,6 +85,14 @@ func (c *x86Code) step(b []byte, addr uint64) (step, bool) {
 		s.ref, s.refs, s.load = uint64(uint32(x.Disp)), true, mod == 0 && x.SIB == 0x25
 		s.width = x86Width(x)
 	}
+	if c.fixed && x.Encoding == insn.Legacy && x.Map == 0 && op == 0xc7 && x.REX&8 != 0 && mod == 3 && n == 7 && x.Imm >= 0x1000 && c.mem.at(uint64(x.Imm)) != nil {
+		// What a linker makes of a load from the global offset table, of which it
+		// makes lea in a file that is position independent: the same.
+		s.class = uint64(x.Encoding)<<40 | 0x8d<<16 | wide
+		s.exact = uint64(seed.bytes([]byte{0x48 | x.REX&1<<2, 0x8d, 0x05 | rm<<3, 0, 0, 0, 0}))
+		s.ref, s.refs = uint64(x.Imm), true
+		return s, true
+	}
 	if c.fixed && !s.refs && x.Imm >= 0x1000 && c.mem.at(uint64(x.Imm)) != nil {
 		if k := x86ImmSize(x); k == 4 || k == 8 {
 			clear(code[n-k:])

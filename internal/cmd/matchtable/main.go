@@ -81,36 +81,39 @@ type result struct {
 	time            time.Duration
 }
 
-func open(path, dir string) (*offset.Target, error) {
+// open opens a file; the second result is of a static archive only.
+func open(path, dir string) (*offset.Target, []uint64, error) {
 	o := &offset.Options{}
 	if dir != "" {
 		o.Debug = &debuglink.Options{HostDirs: []string{dir}}
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	head := make([]byte, relink.HeadSize)
 	if n, _ := io.ReadFull(f, head); !relink.Is(head[:n]) {
-		return offset.Open(path, o)
+		t, err := offset.Open(path, o)
+		return t, nil, err
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	image, problems, err := relink.Link(context.Background(), f, info.Size(), path, relink.Limits{})
+	lib, problems, err := relink.Link(context.Background(), f, info.Size(), path, relink.Limits{})
 	for _, p := range problems {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", path, p)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	e, err := elfsym.NewFile(bytes.NewReader(image), int64(len(image)), nil)
+	e, err := elfsym.NewFile(bytes.NewReader(lib.Image), int64(len(lib.Image)), nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return offset.New(e, path, o)
+	t, err := offset.New(e, path, o)
+	return t, lib.Units, err
 }
 
 // symbols are all names of a target.
@@ -173,12 +176,12 @@ func base(name string) string {
 }
 
 func measure(refPath, targetPath, refDebug, targetDebug string, verbose bool) (*result, error) {
-	ref, err := open(refPath, refDebug)
+	ref, units, err := open(refPath, refDebug)
 	if err != nil {
 		return nil, err
 	}
 	defer ref.Close()
-	target, err := open(targetPath, targetDebug)
+	target, _, err := open(targetPath, targetDebug)
 	if err != nil {
 		return nil, err
 	}
@@ -192,6 +195,7 @@ func measure(refPath, targetPath, refDebug, targetDebug string, verbose bool) (*
 	if err != nil {
 		return nil, err
 	}
+	a.Divide(units)
 	nameless := func(func(elfsym.Symbol, error) bool) {}
 	b, _, err := twin.Read(ctx, target.File(), targetPath, nameless, twin.Limits{})
 	if err != nil {

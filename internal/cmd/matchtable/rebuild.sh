@@ -82,6 +82,50 @@ for version in "${v[@]}"; do
 		[ -e "$out" ] && [ -n "$old" ] && row "$so ${shared[0]} → static program, $version" "$old" "$out"
 	done
 done
+# Static archives of development packages: programs with the library of the newest version in them, by the
+# archive of the oldest. arm64 where dpkg knows that architecture and its compiler is there.
+cat >z.c <<'END'
+#include <stdio.h>
+#include <string.h>
+#include <zlib.h>
+int main(int argc, char **argv)
+{
+	unsigned char in[4096], out[8192];
+	char b[100];
+	uLongf n = sizeof out, m = sizeof in;
+	memset(in, argc, sizeof in);
+	if (compress2(out, &n, in, sizeof in, 9) != Z_OK) return 1;
+	gzFile f = gzopen(argc > 1 ? argv[1] : "/dev/null", "r");
+	gzread(f, b, sizeof b);
+	gzclose(f);
+	z_stream s = {0};
+	inflateInit(&s); inflate(&s, Z_FINISH); inflateEnd(&s);
+	printf("%lu\n", crc32(0, in, sizeof in) ^ adler32(1, in, sizeof in));
+	return uncompress(in, &m, out, n);
+}
+END
+# archives SUFFIX COMPILER PACKAGE SOURCE ARCHIVE…
+archives() {
+	local suffix=$1 cc=$2 package=$3 source=$4 v a old dev lib out how
+	shift 4
+	command -v "$cc" >/dev/null || return
+	mapfile -t v < <(versions "$package$suffix")
+	[ ${#v[@]} -gt 0 ] || return
+	unpack "$package$suffix=${v[0]}"; unpack "$package$suffix=${v[-1]}"
+	old="$package$suffix=${v[0]}" dev="$package$suffix=${v[-1]}"
+	old=$dir/pk/${old//[=:~+]/_}/usr/lib dev=$dir/pk/${dev//[=:~+]/_}/usr
+	lib=$(echo "$dev"/lib/*-linux-gnu*)
+	for how in dynamic static; do
+		out=$dir/built/${source%.c}-$how${suffix/:/-}
+		[ -e "$out" ] || "$cc" -O2 -w $([ $how = static ] && echo -static) -I"$dev/include" -I"$dev/include/$(basename "$lib")" -o "$out" "$source" "${@/#/$lib/}" 2>/dev/null || { echo "not built: $out" >&2; continue; }
+		for a in "$@"; do row "$a${suffix/:/ } ${v[0]} → $how program, ${v[-1]}" "$(echo "$old"/*/"$a")" "$out"; done
+	done
+}
+for arch in "gcc" "aarch64-linux-gnu-gcc :arm64"; do
+	read -r cc suffix <<<"$arch"
+	archives "$suffix" "$cc" libssl-dev tls.c libssl.a libcrypto.a
+	archives "$suffix" "$cc" zlib1g-dev z.c libz.a
+done
 row "bash gcc-O2 → Debian's" "$dir/built/bash-gcc-O2" "$(readlink -f /bin/bash)"
 for what in bash zlib; do
 	for t in gcc-O0 gcc-O1 gcc-O3 gcc-Os gcc-O2-flto clang-O0 clang-O1 clang-O2 clang-O3 clang-Os clang-O2-flto; do
