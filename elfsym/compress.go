@@ -10,8 +10,9 @@ import (
 	"math"
 	"strings"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/probels/probels/internal/inflate"
-	"github.com/probels/probels/internal/zstd"
 )
 
 // Data is the section's content, inflated if it is compressed: SHF_COMPRESSED
@@ -63,8 +64,15 @@ func (f *File) inflate(s *Section, typ elf.CompressionType, raw []byte, size uin
 	case elf.COMPRESS_ZSTD:
 		// The window is the frame's wish, up to gigabytes. A section needs none
 		// larger than itself, but encoders of streams ask for 8 MiB however
-		// little follows.
-		out, err = readExactly(zstd.NewReader(bytes.NewReader(raw), max(min(size, 1<<29), 8<<20)), size)
+		// little follows. The two options are both about it.
+		window := max(min(size, 1<<29), 8<<20)
+		var z *zstd.Decoder
+		z, err = zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(max(size, window)), zstd.WithDecoderMaxWindow(window))
+		if err == nil {
+			defer z.Close()
+			out, err = readExactly(z, size)
+		}
 	default:
 		return nil, &FormatError{s.Name, s.Offset, fmt.Sprintf("compression %v", typ), ErrUnsupported}
 	}

@@ -36,10 +36,11 @@ func (a *Archive) entries(ctx context.Context, l layer, b *budget, verify bool, 
 		packed = sha256.New()
 		in = io.TeeReader(rc, packed)
 	}
-	out, err := decompress(in, a.limits, b)
+	out, closeStream, err := decompress(in, a.limits, b)
 	if err != nil {
 		return fmt.Errorf("%v (%w)", err, ErrFormat)
 	}
+	defer closeStream()
 	var r io.Reader = out
 	if verify && l.diffID != "" {
 		plain = sha256.New()

@@ -91,12 +91,15 @@ func (s *streamBlobs) rewind() error {
 	if err != nil {
 		return err
 	}
-	r, err := decompress(rc, s.limits, &s.budget)
+	r, closeStream, err := decompress(rc, s.limits, &s.budget)
 	if err != nil {
 		rc.Close()
 		return wrapFormat(err)
 	}
-	s.r, s.close = r, func() { rc.Close() }
+	s.r, s.close = r, func() {
+		closeStream()
+		rc.Close()
+	}
 	return nil
 }
 

@@ -9,9 +9,9 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/probels/probels/internal/unxz"
-	"github.com/probels/probels/internal/zstd"
 )
 
 // Errors of this package wrap one of these, or that of a decompressor.
@@ -107,11 +107,13 @@ func compression(head []byte) string {
 	return ""
 }
 
-// decompress reads plain or compressed data, whichever it is.
-func decompress(r io.Reader, l Limits, b *budget) (out *bounded, err error) {
+// decompress reads plain or compressed data, whichever it is. close frees what
+// the decompressor holds.
+func decompress(r io.Reader, l Limits, b *budget) (out *bounded, close func(), err error) {
 	in := &counter{r: r}
 	br := bufio.NewReaderSize(in, 64<<10)
 	head, _ := br.Peek(6)
+	close = func() {}
 	var d io.Reader
 	switch compression(head) {
 	case "gzip":
@@ -119,14 +121,19 @@ func decompress(r io.Reader, l Limits, b *budget) (out *bounded, err error) {
 	case "xz":
 		d = unxz.NewReader(br, unxz.Limits{Output: uint64(l.Output), Dictionary: uint64(l.Window)})
 	case "zstd":
-		d = zstd.NewReader(br, uint64(l.Window))
+		var z *zstd.Decoder
+		z, err = zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(uint64(l.Output)), zstd.WithDecoderMaxWindow(uint64(l.Window)))
+		if err == nil {
+			d, close = z, z.Close
+		}
 	case "bzip2":
 		d = bzip2.NewReader(br)
 	default:
 		d = br
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &bounded{r: d, in: in, b: b}, nil
+	return &bounded{r: d, in: in, b: b}, close, nil
 }
