@@ -31,7 +31,7 @@ both() {
 }
 # versions PACKAGE: those that apt knows, the oldest first
 versions() { apt-cache madison "$1" | awk '{print $3}' | sort -uV; }
-for p in "bash bash -" "libssl3 libcrypto.so.3 -" "libssl3 libssl.so.3 -" "libc6 libc.so.6 libc6-dbg" "python3.11-minimal python3.11 python3.11-dbg" "libsqlite3-0 libsqlite3.so.0.8.6 -" "zlib1g libz.so.1.* -" \
+for p in "bash bash -" "libssl3 libcrypto.so.3 -" "libssl3 libssl.so.3 -" "libc6 libc.so.6 libc6-dbg" "python3.11-minimal python3.11 python3.11-dbg" "openjdk-17-jre-headless libjvm.so -" "libsqlite3-0 libsqlite3.so.0.8.6 -" "zlib1g libz.so.1.* -" \
 	"libxml2 libxml2.so.2.* -" "libcurl4 libcurl.so.4.* -" "libexpat1 libexpat.so.1.* -" "libkrb5-3 libkrb5.so.3.* -" "libglib2.0-0 libglib-2.0.so.0.* -" \
 	"libsystemd0 libsystemd.so.0.* -" "libpq5 libpq.so.5.* -" "libnghttp2-14 libnghttp2.so.14.* -"; do
 	read -r package file debug <<<"$p"
