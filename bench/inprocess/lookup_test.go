@@ -13,6 +13,7 @@ import (
 	"github.com/cilium/ebpf/link"
 
 	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/testbin"
 	"github.com/probels/probels/offset"
 )
 
@@ -31,11 +32,11 @@ func file(variable, pattern string) string {
 // A lookup is a way to the file offset of one function.
 type lookup struct {
 	name string
-	find func(b *testing.B, path, symbol string, src elfsym.Source) uint64
+	find func(b testing.TB, path, symbol string, src elfsym.Source) uint64
 }
 
 var lookups = []lookup{
-	{"elfsym", func(b *testing.B, path, symbol string, src elfsym.Source) uint64 {
+	{"elfsym", func(b testing.TB, path, symbol string, src elfsym.Source) uint64 {
 		f, err := elfsym.Open(path)
 		if err != nil {
 			b.Fatal(err)
@@ -53,7 +54,7 @@ var lookups = []lookup{
 		}
 		return 0
 	}},
-	{"offset", func(b *testing.B, path, symbol string, _ elfsym.Source) uint64 {
+	{"offset", func(b testing.TB, path, symbol string, _ elfsym.Source) uint64 {
 		t, err := offset.Open(path, nil)
 		if err != nil {
 			b.Fatal(err)
@@ -65,7 +66,7 @@ var lookups = []lookup{
 		}
 		return uint64(all[0].Locations[0].Offset)
 	}},
-	{"debug_elf", func(b *testing.B, path, symbol string, src elfsym.Source) uint64 {
+	{"debug_elf", func(b testing.TB, path, symbol string, src elfsym.Source) uint64 {
 		f, err := elf.Open(path)
 		if err != nil {
 			b.Fatal(err)
@@ -107,6 +108,18 @@ func cilium(b *testing.B, prog *ebpf.Program, path, symbol string) {
 	}
 	if errors.Is(err, link.ErrNoSymbol) {
 		b.Fatal(err)
+	}
+}
+
+// What is compared gives the same answer.
+func TestLookups(t *testing.T) {
+	for _, src := range []elfsym.Source{elfsym.Dynsym, elfsym.Symtab} {
+		want := lookups[0].find(t, testbin.Path(t, "amd64/libtestbin.so"), "lib_func", src)
+		for _, l := range lookups {
+			if got := l.find(t, testbin.Path(t, "amd64/libtestbin.so"), "lib_func", src); got == 0 || got != want {
+				t.Errorf("%s, %v: %#x, want %#x", l.name, src, got, want)
+			}
+		}
 	}
 }
 
