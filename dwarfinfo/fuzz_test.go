@@ -14,8 +14,7 @@ import (
 	"github.com/probels/probels/dwarfinfo"
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/heap"
-	"github.com/probels/probels/internal/mutate"
-	"github.com/probels/probels/internal/testbin"
+	"github.com/probels/probels/internal/mutate/mutatetest"
 	"github.com/probels/probels/usdt/operand"
 )
 
@@ -173,18 +172,7 @@ func FuzzFuncs(f *testing.F) {
 // FuzzMutant is the same over files whose debug information is damaged where its fields are, and held to what it allocates.
 func FuzzMutant(f *testing.F) {
 	names := []string{"amd64/probe-dwarf4", "amd64/probe-pie.debug", "amd64/probe-zlib", "amd64/probe-zstd", "amd64/rust-v0.so"}
-	sources := make([]*mutate.Source, len(names))
-	for i, name := range names {
-		sources[i] = mutate.New(testbin.Read(f, name))
-		for seed := range uint64(6) {
-			f.Add(uint8(i), seed, seed%3)
-		}
-	}
-	f.Fuzz(func(t *testing.T, which uint8, seed, then uint64) {
-		b := sources[int(which)%len(sources)].Mutant(seed).Data
-		if then != 0 {
-			b = mutate.New(b).Mutant(then).Data
-		}
+	mutatetest.Fuzz(f, 6, names, func(t *testing.T, b []byte, _ uint64) {
 		file, err := elfsym.NewFile(bytes.NewReader(b), int64(len(b)), nil)
 		if err != nil {
 			return

@@ -12,7 +12,7 @@ import (
 
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/elfwrite"
-	"github.com/probels/probels/internal/mutate"
+	"github.com/probels/probels/internal/mutate/mutatetest"
 	"github.com/probels/probels/internal/testbin"
 )
 
@@ -58,18 +58,7 @@ func FuzzFile(f *testing.F) {
 func FuzzMutant(f *testing.F) {
 	names := []string{"amd64/libtestbin-both.so", "amd64/probe-pie", "amd64/probe-zstd", "amd64/probe-dwarf4", "amd64/libtestbin-sysv-noshdr.so", "arm/libtestbin.so",
 		"i386/libtestbin.so", "mips64el/main", "ppc64/main", "riscv64/main", "s390x/libtestbin.so", "amd64/probe.o"}
-	sources := make([]*mutate.Source, len(names))
-	for i, name := range names {
-		sources[i] = mutate.New(testbin.Read(f, name))
-		for seed := range uint64(10) {
-			f.Add(uint8(i), seed, seed%3)
-		}
-	}
-	f.Fuzz(func(t *testing.T, which uint8, seed, then uint64) {
-		b := sources[int(which)%len(sources)].Mutant(seed).Data
-		if then != 0 {
-			b = mutate.New(b).Mutant(then).Data
-		}
+	mutatetest.Fuzz(f, 10, names, func(t *testing.T, b []byte, _ uint64) {
 		bounded(t, b)
 	})
 }

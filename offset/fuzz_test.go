@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/probels/probels/elfsym"
-	"github.com/probels/probels/internal/mutate"
+	"github.com/probels/probels/internal/mutate/mutatetest"
 	"github.com/probels/probels/internal/testbin"
 	"github.com/probels/probels/offset"
 )
@@ -55,18 +55,7 @@ func FuzzResolve(f *testing.F) {
 // FuzzMutant is the same over files that are damaged where their fields are, once or twice. What is listed is resolved too, to the place it is listed at.
 func FuzzMutant(f *testing.F) {
 	names := []string{"amd64/libtestbin-both.so", "amd64/probe-pie", "amd64/probe-dwarf4", "amd64/cxx.so", "i386/libtestbin.so", "s390x/probe-pie", "ppc64/libtestbin.so", "arm/usdt_fp", "mips64el/main", "amd64/libtestbin-sysv-noshdr.so"}
-	sources := make([]*mutate.Source, len(names))
-	for i, name := range names {
-		sources[i] = mutate.New(testbin.Read(f, name))
-		for seed := range uint64(8) {
-			f.Add(uint8(i), seed, seed%3)
-		}
-	}
-	f.Fuzz(func(t *testing.T, which uint8, seed, then uint64) {
-		b := sources[int(which)%len(sources)].Mutant(seed).Data
-		if then != 0 {
-			b = mutate.New(b).Mutant(then).Data
-		}
+	mutatetest.Fuzz(f, 8, names, func(t *testing.T, b []byte, seed uint64) {
 		holdResolve(t, b, specTexts[int(seed%uint64(len(specTexts)))])
 	})
 }

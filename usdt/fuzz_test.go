@@ -9,7 +9,7 @@ import (
 
 	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/internal/elfwrite"
-	"github.com/probels/probels/internal/mutate"
+	"github.com/probels/probels/internal/mutate/mutatetest"
 	"github.com/probels/probels/internal/testbin"
 	"github.com/probels/probels/usdt"
 )
@@ -127,18 +127,7 @@ func FuzzNotes(f *testing.F) {
 // FuzzMutant is FuzzSites over files that are damaged where their fields are, once or twice.
 func FuzzMutant(f *testing.F) {
 	names := []string{"amd64/probe-pie", "amd64/sdt-damaged.so", "amd64/sdt-stale", "arm/usdt_fp", "i386/probe-pie", "ppc64/usdt_fp", "s390x/probe-pie", "amd64/probe-noshdr"}
-	sources := make([]*mutate.Source, len(names))
-	for i, name := range names {
-		sources[i] = mutate.New(testbin.Read(f, name))
-		for seed := range uint64(8) {
-			f.Add(uint8(i), seed, seed%3)
-		}
-	}
-	f.Fuzz(func(t *testing.T, which uint8, seed, then uint64) {
-		b := sources[int(which)%len(sources)].Mutant(seed).Data
-		if then != 0 {
-			b = mutate.New(b).Mutant(then).Data
-		}
+	mutatetest.Fuzz(f, 8, names, func(t *testing.T, b []byte, _ uint64) {
 		file, err := elfsym.NewFile(bytes.NewReader(b), int64(len(b)), nil)
 		if err == nil {
 			check(t, file)

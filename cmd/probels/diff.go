@@ -90,6 +90,9 @@ func (a *app) diffFiles(args []string, o *options, d *differ) error {
 		}
 	}
 	d.pair(p)
+	if o.kinds == offset.KindUSDT && len(p.old.probes) == 0 && len(p.new.probes) == 0 {
+		a.note("neither has USDT probes; to compare functions: -k uprobe")
+	}
 	return nil
 }
 

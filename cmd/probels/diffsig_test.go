@@ -78,7 +78,7 @@ int main(int argc, char **argv) { struct req r = {argc}; struct kept k = {1}; no
 		{"-k uprobe -v " + bareTree + " " + bareTree, "nothing changed; 3 files compared\n", bareTree + "/a: signatures are not compared: no debug information (DWARF): the file has none, and its debug file is not here; nor are those of 1 file more\n"},
 		{"-k uprobe -v OLD NEW", strings.Join(want, "\n"), ""},
 		{"-k uprobe OLD NEW", "nothing changed\n", ""},
-		{"-v OLD NEW", "nothing changed\n", ""},
+		{"-v OLD NEW", "nothing changed\n", "neither has USDT probes; to compare functions: -k uprobe\n"},
 		{"-k uprobe -v OLD OLD", "nothing changed\n", ""},
 		{"-k uprobe -v OLD BARE", "nothing changed\n", "bare: signatures are not compared: no debug information"},
 		{"-k uprobe -v --debug=off OLD NEW", "nothing changed\n", "old: signatures are not compared: no debug information"},

@@ -9,6 +9,7 @@ import (
 	"github.com/probels/probels/internal/die"
 	"github.com/probels/probels/internal/heap"
 	"github.com/probels/probels/internal/mutate"
+	"github.com/probels/probels/internal/mutate/mutatetest"
 	"github.com/probels/probels/internal/testbin"
 )
 
@@ -192,18 +193,7 @@ func TestMutants(t *testing.T) {
 // FuzzMutant is FuzzUnits over files whose entries are damaged where their values are, once or twice.
 func FuzzMutant(f *testing.F) {
 	names := []string{"amd64/probe-dwarf4", "amd64/probe-pie.debug", "amd64/rust-v0.so"}
-	sources := make([]*mutate.Source, len(names))
-	for i, name := range names {
-		sources[i] = mutate.New(testbin.Read(f, name))
-		for seed := range uint64(8) {
-			f.Add(uint8(i), seed, seed%3)
-		}
-	}
-	f.Fuzz(func(t *testing.T, which uint8, seed, then uint64) {
-		b := sources[int(which)%len(sources)].Mutant(seed).Data
-		if then != 0 {
-			b = mutate.New(b).Mutant(then).Data
-		}
+	mutatetest.Fuzz(f, 8, names, func(t *testing.T, b []byte, _ uint64) {
 		if m, ok := sections(b); ok {
 			heap.Bound(t, len(b), 2000, 64, func() { walkAll(t, m, false) })
 		}
