@@ -198,7 +198,7 @@ func (r *sigReader) byConvention() (params, results []abi.Value) {
 		f.Convention = abi.GoConvention(d.c.Machine, minor)
 	case lang.IsRust():
 		f.Convention = abi.Rust
-	case !platformConvention[lang] && !lang.IsC() && !lang.IsCPlusPlus():
+	case !lang.platformConvention():
 		return fail(unshaped("no convention is known here for %s", languageName(lang)))
 	}
 	switch {
@@ -259,12 +259,16 @@ func (r *sigReader) byConvention() (params, results []abi.Value) {
 // errPromoted: debug information too names the place of what is no float yet.
 var errPromoted = unshaped("declared without a prototype: a caller passes a double")
 
-// platformConvention are languages whose functions follow the platform's, of
-// those that are not C or C++.
-var platformConvention = map[Language]bool{
-	0x10: true, 0x11: true, // Objective-C
-	0x07: true, 0x08: true, 0x0e: true, 0x22: true, 0x23: true, // Fortran
-	0x13: false, // D is not specified
+// platformConvention reports whether functions of the language follow the
+// platform's. D's is not specified.
+func (l Language) platformConvention() bool {
+	switch l {
+	case 0x10, 0x11: // Objective-C
+		return true
+	case 0x07, 0x08, 0x0e, 0x22, 0x23: // Fortran
+		return true
+	}
+	return l.IsC() || l.IsCPlusPlus()
 }
 
 func languageName(l Language) string {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/probels/probels/internal/die"
 )
@@ -238,14 +239,16 @@ func (w *typeWriter) params(t *Type, depth int) string {
 
 // usualNames are what people and GDB call C's types that gcc calls otherwise,
 // also in the names of C++ templates.
-var usualNames = strings.NewReplacer("long long unsigned int", "unsigned long long", "long unsigned int", "unsigned long", "short unsigned int", "unsigned short",
-	"long long int", "long long", "long int", "long", "short int", "short")
+var usualNames = sync.OnceValue(func() *strings.Replacer {
+	return strings.NewReplacer("long long unsigned int", "unsigned long long", "long unsigned int", "unsigned long", "short unsigned int", "unsigned short",
+		"long long int", "long long", "long int", "long", "short int", "short")
+})
 
 // named is the name of a type that has one, or what stands for it.
 func (w *typeWriter) named(t *Type) string {
 	name := t.QualifiedName()
 	if strings.Contains(name, " ") && !t.lang.IsRust() {
-		name = usualNames.Replace(name)
+		name = usualNames().Replace(name)
 	}
 	w.spend(len(name))
 	word := ""

@@ -129,8 +129,10 @@ func (d *Data) findTypes(n *typeNames, yield func(*Type, error) bool) {
 }
 
 // gccNames are base types that gcc has other names for than C's people.
-var gccNames = map[string]string{"unsigned long long": "long long unsigned int", "unsigned long": "long unsigned int", "unsigned short": "short unsigned int",
-	"long long": "long long int", "long": "long int", "short": "short int"}
+var gccNames = [...]struct{ usual, gcc string }{
+	{"unsigned long long", "long long unsigned int"}, {"unsigned long", "long unsigned int"}, {"unsigned short", "short unsigned int"},
+	{"long long", "long long int"}, {"long", "long int"}, {"short", "short int"},
+}
 
 // typeNames are the names asked for.
 type typeNames struct {
@@ -155,9 +157,9 @@ func newTypeNames(list []string) *typeNames {
 			}
 		}
 	}
-	for usual, gcc := range gccNames { // gcc calls otherwise what is printed so
-		if n.last[usual] {
-			n.last[gcc], n.want[gcc] = true, true
+	for _, b := range gccNames { // gcc calls otherwise what is printed so
+		if n.last[b.usual] {
+			n.last[b.gcc], n.want[b.gcc] = true, true
 		}
 	}
 	for s := range n.last {

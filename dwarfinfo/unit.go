@@ -28,18 +28,110 @@ func (u Unit) Offset() uint64 { return u.u.Off }
 // A Language is a DW_LANG_ code (DWARF 5, 7.12; dwarfstd.org/languages.html).
 type Language uint16
 
-var languages = map[Language]string{
-	0x01: "C89", 0x02: "C", 0x0c: "C99", 0x1d: "C11", 0x2c: "C17", 0x3e: "C23",
-	0x04: "C++", 0x18: "C++03", 0x1a: "C++11", 0x21: "C++14", 0x2b: "C++17", 0x2e: "C++20", 0x3a: "C++23",
-	0x03: "Ada83", 0x0d: "Ada95", 0x2f: "Ada2005", 0x30: "Ada2012",
-	0x05: "Cobol74", 0x06: "Cobol85", 0x07: "Fortran77", 0x08: "Fortran90", 0x0e: "Fortran95", 0x22: "Fortran03", 0x23: "Fortran08", 0x2d: "Fortran18",
-	0x09: "Pascal", 0x0a: "Modula2", 0x17: "Modula3", 0x0b: "Java", 0x0f: "PL/I", 0x10: "ObjC", 0x11: "ObjC++", 0x12: "UPC", 0x13: "D",
-	0x14: "Python", 0x15: "OpenCL", 0x16: "Go", 0x19: "Haskell", 0x1b: "OCaml", 0x1c: "Rust", 0x1e: "Swift", 0x1f: "Julia", 0x20: "Dylan",
-	0x24: "RenderScript", 0x25: "BLISS", 0x26: "Kotlin", 0x27: "Zig", 0x28: "Crystal", 0x8001: "assembler",
-}
-
 // String is the language's name, "" if it is unknown.
-func (l Language) String() string { return languages[l] }
+func (l Language) String() string {
+	switch l {
+	case 0x01:
+		return "C89"
+	case 0x02:
+		return "C"
+	case 0x0c:
+		return "C99"
+	case 0x1d:
+		return "C11"
+	case 0x2c:
+		return "C17"
+	case 0x3e:
+		return "C23"
+	case 0x04:
+		return "C++"
+	case 0x18:
+		return "C++03"
+	case 0x1a:
+		return "C++11"
+	case 0x21:
+		return "C++14"
+	case 0x2b:
+		return "C++17"
+	case 0x2e:
+		return "C++20"
+	case 0x3a:
+		return "C++23"
+	case 0x03:
+		return "Ada83"
+	case 0x0d:
+		return "Ada95"
+	case 0x2f:
+		return "Ada2005"
+	case 0x30:
+		return "Ada2012"
+	case 0x05:
+		return "Cobol74"
+	case 0x06:
+		return "Cobol85"
+	case 0x07:
+		return "Fortran77"
+	case 0x08:
+		return "Fortran90"
+	case 0x0e:
+		return "Fortran95"
+	case 0x22:
+		return "Fortran03"
+	case 0x23:
+		return "Fortran08"
+	case 0x2d:
+		return "Fortran18"
+	case 0x09:
+		return "Pascal"
+	case 0x0a:
+		return "Modula2"
+	case 0x17:
+		return "Modula3"
+	case 0x0b:
+		return "Java"
+	case 0x0f:
+		return "PL/I"
+	case 0x10:
+		return "ObjC"
+	case 0x11:
+		return "ObjC++"
+	case 0x12:
+		return "UPC"
+	case 0x13:
+		return "D"
+	case 0x14:
+		return "Python"
+	case 0x15:
+		return "OpenCL"
+	case 0x16:
+		return "Go"
+	case 0x19:
+		return "Haskell"
+	case 0x1b:
+		return "OCaml"
+	case 0x1c:
+		return "Rust"
+	case 0x1e:
+		return "Swift"
+	case 0x1f:
+		return "Julia"
+	case 0x20:
+		return "Dylan"
+	case 0x24:
+		return "RenderScript"
+	case 0x25:
+		return "BLISS"
+	case 0x26:
+		return "Kotlin"
+	case 0x27:
+		return "Zig"
+	case 0x28:
+		return "Crystal"
+	case 0x8001:
+		return "assembler"
+	}
+	return ""
+}
 
 // IsC reports whether it is C of any year.
 func (l Language) IsC() bool {

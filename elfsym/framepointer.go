@@ -48,8 +48,20 @@ const frameSample = 1000
 
 // frameRegister is the DWARF number of the register that the psABI has for a
 // frame pointer.
-var frameRegister = map[elf.Machine]uint64{
-	elf.EM_X86_64: 6, elf.EM_386: 5, elf.EM_AARCH64: 29, elf.EM_RISCV: 8, elf.EM_LOONGARCH: 22,
+func frameRegister(m elf.Machine) (reg uint64, ok bool) {
+	switch m {
+	case elf.EM_X86_64:
+		return 6, true
+	case elf.EM_386:
+		return 5, true
+	case elf.EM_AARCH64:
+		return 29, true
+	case elf.EM_RISCV:
+		return 8, true
+	case elf.EM_LOONGARCH:
+		return 22, true
+	}
+	return 0, false
 }
 
 // FramePointers looks at a sample of the file's functions: at their call frame
@@ -59,7 +71,7 @@ var frameRegister = map[elf.Machine]uint64{
 // error says what could not be read; what is told is of the rest.
 func (f *File) FramePointers() (FramePointers, error) {
 	var p FramePointers
-	reg, ok := frameRegister[f.hdr.machine]
+	reg, ok := frameRegister(f.hdr.machine)
 	if !ok || f.DebugOnly() {
 		return p, nil
 	}

@@ -40,20 +40,31 @@ type addrSpan struct{ lo, hi Addr }
 // relativeType is R_*_RELATIVE of the machines that relocate by DT_RELA, from
 // their psABIs. arm and 386 use DT_REL; on MIPS, Go builds nothing that is
 // relocated.
-var relativeType = map[elf.Machine]uint32{
-	elf.EM_X86_64:    uint32(elf.R_X86_64_RELATIVE),
-	elf.EM_AARCH64:   uint32(elf.R_AARCH64_RELATIVE),
-	elf.EM_RISCV:     uint32(elf.R_RISCV_RELATIVE),
-	elf.EM_S390:      uint32(elf.R_390_RELATIVE),
-	elf.EM_PPC64:     uint32(elf.R_PPC64_RELATIVE),
-	elf.EM_PPC:       uint32(elf.R_PPC_RELATIVE),
-	elf.EM_LOONGARCH: uint32(elf.R_LARCH_RELATIVE),
-	elf.EM_SPARCV9:   uint32(elf.R_SPARC_RELATIVE),
+func relativeType(m elf.Machine) uint32 {
+	switch m {
+	case elf.EM_X86_64:
+		return uint32(elf.R_X86_64_RELATIVE)
+	case elf.EM_AARCH64:
+		return uint32(elf.R_AARCH64_RELATIVE)
+	case elf.EM_RISCV:
+		return uint32(elf.R_RISCV_RELATIVE)
+	case elf.EM_S390:
+		return uint32(elf.R_390_RELATIVE)
+	case elf.EM_PPC64:
+		return uint32(elf.R_PPC64_RELATIVE)
+	case elf.EM_PPC:
+		return uint32(elf.R_PPC_RELATIVE)
+	case elf.EM_LOONGARCH:
+		return uint32(elf.R_LARCH_RELATIVE)
+	case elf.EM_SPARCV9:
+		return uint32(elf.R_SPARC_RELATIVE)
+	}
+	return 0
 }
 
 // newAddends finds DT_RELA; a file without has no addends.
 func (f *File) newAddends() (*addends, error) {
-	a := &addends{f: f, typ: relativeType[f.hdr.machine]}
+	a := &addends{f: f, typ: relativeType(f.hdr.machine)}
 	a.entry = 3 * uint64(f.WordSize())
 	a.index = sync.OnceValues(a.readIndex)
 	d, err := f.dynamic()

@@ -44,7 +44,7 @@ type slotTarget struct {
 
 // readPLT finds the stubs and names them.
 func (f *File) readPLT() ([]Symbol, error) {
-	if pltMachines[f.hdr.machine].decode == nil || f.hdr.typ == elf.ET_REL || f.DebugOnly() {
+	if pltMachineOf(f.hdr.machine).decode == nil || f.hdr.typ == elf.ET_REL || f.DebugOnly() {
 		return nil, nil
 	}
 	stubs, err := f.findStubs()
@@ -141,7 +141,7 @@ const stubRoom = 48
 
 // findStubs decodes the stubs in all regions, a window at a time.
 func (f *File) findStubs() ([]pltStub, error) {
-	m := pltMachines[f.hdr.machine]
+	m := pltMachineOf(f.hdr.machine)
 	d := &stubDecoder{f: f, big: f.Big}
 	d.prepare()
 	var out []pltStub
@@ -196,7 +196,7 @@ func (f *File) findStubs() ([]pltStub, error) {
 
 // slotTargets reads the relocations of the wanted slots.
 func (f *File) slotTargets(want map[Addr]slotTarget) (map[Addr]slotTarget, error) {
-	types := pltMachines[f.hdr.machine].relocs
+	types := pltMachineOf(f.hdr.machine).relocs
 	known := make(map[Addr]slotTarget, len(want))
 	err := f.eachRelocation(func(r *relocation) {
 		if _, ok := want[r.at]; !ok {

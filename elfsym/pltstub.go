@@ -20,16 +20,28 @@ type relocTypes = struct{ jumpSlot, globDat, irelative, irelative2 uint32 }
 
 // Numbers of relocations are those of the psABIs. RISC-V and LoongArch have no
 // GLOB_DAT and use their word-sized one.
-var pltMachines = map[elf.Machine]pltMachine{
-	elf.EM_X86_64:    {8, stubX86, relocTypes{7, 6, 37, noReloc}},
-	elf.EM_386:       {8, stubX86, relocTypes{7, 6, 42, noReloc}},
-	elf.EM_AARCH64:   {4, stubAArch64, relocTypes{1026, 1025, 1032, noReloc}},
-	elf.EM_ARM:       {4, stubARM, relocTypes{22, 21, 160, noReloc}},
-	elf.EM_RISCV:     {4, stubRISCV, relocTypes{5, 2, 58, noReloc}},
-	elf.EM_S390:      {4, stubS390, relocTypes{11, 10, 61, noReloc}},
-	elf.EM_PPC64:     {4, stubPPC64, relocTypes{21, 20, 248, 247}},
-	elf.EM_MIPS:      {4, stubMIPS, relocTypes{127, 51, noReloc, noReloc}},
-	elf.EM_LOONGARCH: {4, stubLoongArch, relocTypes{5, 2, 12, noReloc}},
+func pltMachineOf(m elf.Machine) pltMachine {
+	switch m {
+	case elf.EM_X86_64:
+		return pltMachine{8, stubX86, relocTypes{7, 6, 37, noReloc}}
+	case elf.EM_386:
+		return pltMachine{8, stubX86, relocTypes{7, 6, 42, noReloc}}
+	case elf.EM_AARCH64:
+		return pltMachine{4, stubAArch64, relocTypes{1026, 1025, 1032, noReloc}}
+	case elf.EM_ARM:
+		return pltMachine{4, stubARM, relocTypes{22, 21, 160, noReloc}}
+	case elf.EM_RISCV:
+		return pltMachine{4, stubRISCV, relocTypes{5, 2, 58, noReloc}}
+	case elf.EM_S390:
+		return pltMachine{4, stubS390, relocTypes{11, 10, 61, noReloc}}
+	case elf.EM_PPC64:
+		return pltMachine{4, stubPPC64, relocTypes{21, 20, 248, 247}}
+	case elf.EM_MIPS:
+		return pltMachine{4, stubMIPS, relocTypes{127, 51, noReloc, noReloc}}
+	case elf.EM_LOONGARCH:
+		return pltMachine{4, stubLoongArch, relocTypes{5, 2, 12, noReloc}}
+	}
+	return pltMachine{}
 }
 
 // stubDecoder has what stubs need to know of their file.

@@ -36,11 +36,17 @@ type pointerRelocs struct {
 	symbolic                    [3]uint32 // S + A
 }
 
-var pointerMachines = map[elf.Machine]pointerRelocs{
-	elf.EM_X86_64: {uint32(elf.R_X86_64_RELATIVE), uint32(elf.R_X86_64_IRELATIVE), uint32(elf.R_X86_64_COPY),
-		[3]uint32{uint32(elf.R_X86_64_64), uint32(elf.R_X86_64_GLOB_DAT), uint32(elf.R_X86_64_JMP_SLOT)}},
-	elf.EM_AARCH64: {uint32(elf.R_AARCH64_RELATIVE), uint32(elf.R_AARCH64_IRELATIVE), uint32(elf.R_AARCH64_COPY),
-		[3]uint32{uint32(elf.R_AARCH64_ABS64), uint32(elf.R_AARCH64_GLOB_DAT), uint32(elf.R_AARCH64_JUMP_SLOT)}},
+// pointerTypes are those of the machines that are known.
+func pointerTypes(m elf.Machine) (r pointerRelocs, ok bool) {
+	switch m {
+	case elf.EM_X86_64:
+		return pointerRelocs{uint32(elf.R_X86_64_RELATIVE), uint32(elf.R_X86_64_IRELATIVE), uint32(elf.R_X86_64_COPY),
+			[3]uint32{uint32(elf.R_X86_64_64), uint32(elf.R_X86_64_GLOB_DAT), uint32(elf.R_X86_64_JMP_SLOT)}}, true
+	case elf.EM_AARCH64:
+		return pointerRelocs{uint32(elf.R_AARCH64_RELATIVE), uint32(elf.R_AARCH64_IRELATIVE), uint32(elf.R_AARCH64_COPY),
+			[3]uint32{uint32(elf.R_AARCH64_ABS64), uint32(elf.R_AARCH64_GLOB_DAT), uint32(elf.R_AARCH64_JUMP_SLOT)}}, true
+	}
+	return r, false
 }
 
 // maxPointers bounds what a file's packed relocations (DT_RELR) may stand for: a
@@ -52,7 +58,7 @@ const maxPointers = 1 << 24
 // arm64. An error says what could not be read, and comes last.
 func (f *File) Pointers() iter.Seq2[Pointer, error] {
 	return func(yield func(Pointer, error) bool) {
-		types, ok := pointerMachines[f.hdr.machine]
+		types, ok := pointerTypes(f.hdr.machine)
 		if !ok || f.hdr.typ == elf.ET_REL {
 			return
 		}

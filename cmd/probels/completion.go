@@ -12,9 +12,9 @@ import (
 // The shell's script asks this program itself ("probels __complete WORDS…"), so
 // that the names of a target's own probes can be offered. What it leaves open,
 // file names, the shell completes.
-var completionScripts = map[string]string{
+var completionScripts = [...]struct{ shell, script string }{
 	// Bash ends words at ":" too, and replaces only what is behind the last one.
-	"bash": `_probels() {
+	{"bash", `_probels() {
 	local words found cur line="${COMP_LINE:0:COMP_POINT}"
 	read -a words <<<"$line"
 	[[ $line == *[[:blank:]] ]] && words+=("")
@@ -25,8 +25,8 @@ var completionScripts = map[string]string{
 	((${#found[@]})) && mapfile -t COMPREPLY < <(printf '%q\n' "${found[@]}")
 }
 complete -o default -o nospace -F _probels probels
-`,
-	"zsh": `#compdef probels
+`},
+	{"zsh", `#compdef probels
 _probels() {
 	local -a found
 	found=("${(@f)$(probels __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
@@ -34,15 +34,15 @@ _probels() {
 	_files
 }
 compdef _probels probels
-`,
-	"fish": `complete -c probels -a '(probels __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
-`,
+`},
+	{"fish", `complete -c probels -a '(probels __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+`},
 }
 
 func runCompletion(a *app, args []string) error {
-	if len(args) == 1 {
-		if script, ok := completionScripts[args[0]]; ok {
-			_, err := io.WriteString(a.out, script)
+	for _, c := range completionScripts {
+		if len(args) == 1 && args[0] == c.shell {
+			_, err := io.WriteString(a.out, c.script)
 			return err
 		}
 	}

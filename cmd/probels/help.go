@@ -30,8 +30,10 @@ func runHelp(a *app, args []string) error {
 		return usagef("no command %q; see: probels help", args[0])
 	}
 	fmt.Fprintf(a.out, "usage: probels %s %s\n\n%s\n", c.name, c.args, c.short)
-	if text := commandHelp[c.name]; text != "" {
-		fmt.Fprintf(a.out, "\n%s", text)
+	for _, h := range commandHelp {
+		if h.name == c.name {
+			fmt.Fprintf(a.out, "\n%s", h.text)
+		}
 	}
 	letters := ""
 	switch c.name {
@@ -91,15 +93,16 @@ its place: all files that a process has mapped executable.
 More: probels help COMMAND
 `
 
-var commandHelp = map[string]string{
-	"list": `In a pipe: one probe a line, as bpftrace spells it; each line is a valid
+// commandHelp is no map, which would be made at each start.
+var commandHelp = [...]struct{ name, text string }{
+	{"list", `In a pipe: one probe a line, as bpftrace spells it; each line is a valid
 argument of resolve. On a terminal: what the file is, and tables.
 
 -p PID: USDT probes of every file that the process has mapped, each with the path
 to attach to, and how many functions each file has; -k uprobe or -m lists those.
 A name beside it is one of those files: probels -p PID libssl -m SSL_read
-`,
-	"resolve": `A SPEC is a function's name (readline), with a version (read@GLIBC_2.2.5), a
+`},
+	{"resolve", `A SPEC is a function's name (readline), with a version (read@GLIBC_2.2.5), a
 distance (readline+0x10) or the file of a static (main.c:helper); as its source
 has it (ns::Class::method, with or without parameters; pkg.(*Type).Method); a
 USDT probe (python:gc__start); a link-time address (0x4c6c20); a file offset
@@ -109,20 +112,21 @@ stack trace, unless --in names the file. Every place that a name stands for is p
   OFFSET  PATH  NAME  WHERE THE NAME WAS FOUND
 
 Exit status: 0 all found, 1 something was not, 2 wrong use or an unreadable file.
-`,
-	"show": `A SPEC is as for resolve. Of each place: offset, semaphore, source line, arguments
+`},
+	{"show", `A SPEC is as for resolve. Of each place: offset, semaphore, source line, arguments
 and which tools cannot read them, the ways out of the function, inlined copies,
 other names, the processes that run the file, warnings, and a command to try. Of a
 name that is absent: what why prints.
-`,
-	"why": `The first line is the cause, the last the command that helps, or it says that
+`},
+	{"why", `The first line is the cause, the last the command that helps, or it says that
 nothing can. Between them is every source that was tried. Without a SPEC it is
 about the USDT probes.
-`,
-	"type":  typeHelp,
-	"check": checkHelp,
-	"diff":  diffHelp,
-	"match": matchHelp,
+`},
+	{"type", typeHelp},
+	{"check", checkHelp},
+	{"diff", diffHelp},
+	{"match", matchHelp},
+	{"scan", scanHelp},
 }
 
 const checkHelp = `Holds programs to their USDT probes, for CI. A SPEC is a probe or a function as

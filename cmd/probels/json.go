@@ -177,15 +177,15 @@ func writeArg(j *jsonLine, a *operand.Arg, syms usdt.Symbols) {
 	}
 }
 
-var extendNames = map[operand.Extend]string{
+var extendNames = [...]string{
 	operand.ZeroExtend: "zero", operand.SignExtend: "sign",
 	operand.ShiftRight: "shift_right", operand.ShiftRightSigned: "shift_right_signed", operand.RotateRight: "rotate_right",
 }
 
 // writeExtend tells how an index is widened or shifted before it is scaled.
 func writeExtend(j *jsonLine, a *operand.Arg) {
-	if name := extendNames[a.Extend]; name != "" {
-		j.str("index_extend", name)
+	if int(a.Extend) < len(extendNames) && extendNames[a.Extend] != "" {
+		j.str("index_extend", extendNames[a.Extend])
 	}
 	if a.ShiftBy != 0 {
 		j.int("index_shift", int64(a.ShiftBy))

@@ -13,8 +13,7 @@ import (
 	"github.com/probels/probels/offset"
 )
 
-func init() {
-	commandHelp["scan"] = `The USDT probes of every ELF file below directories; with -k uprobe -m GLOB
+const scanHelp = `The USDT probes of every ELF file below directories; with -k uprobe -m GLOB
 functions too. Symbolic links are not followed, a file of several names is told
 once, by the first; separate debug files are left out, and other file systems
 unless --all-filesystems is given. Output is as that of list, and its order is
@@ -35,7 +34,6 @@ more than 64 arguments, archives are those with .tar, .deb or .tgz in their name
 Exit status: 0 something was found, 1 nothing, 2 something could not be read; with
 -a, processes of other users are only counted, on standard error.
 `
-}
 
 // scanFlags are those that only scan has.
 func scanFlags(fs *flag.FlagSet) (cross, running *bool) {

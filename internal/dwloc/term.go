@@ -111,9 +111,44 @@ func (r *reducer) unary(op Op) error {
 	return nil
 }
 
-var symbols = map[Opcode]string{
-	opAnd: "&", opDiv: "/", opMinus: "-", opMod: "%", opMul: "*", opOr: "|", opPlus: "+", opShl: "<<", opShr: ">>", opShra: ">>s", opXor: "^",
-	opEq: "==", opGe: ">=", opGt: ">", opLe: "<=", opLt: "<", opNe: "!=",
+func symbol(c Opcode) string {
+	switch c {
+	case opAnd:
+		return "&"
+	case opDiv:
+		return "/"
+	case opMinus:
+		return "-"
+	case opMod:
+		return "%"
+	case opMul:
+		return "*"
+	case opOr:
+		return "|"
+	case opPlus:
+		return "+"
+	case opShl:
+		return "<<"
+	case opShr:
+		return ">>"
+	case opShra:
+		return ">>s"
+	case opXor:
+		return "^"
+	case opEq:
+		return "=="
+	case opGe:
+		return ">="
+	case opGt:
+		return ">"
+	case opLe:
+		return "<="
+	case opLt:
+		return "<"
+	case opNe:
+		return "!="
+	}
+	return ""
 }
 
 func (r *reducer) binary(op Op) error {
@@ -142,7 +177,7 @@ func (r *reducer) binary(op Op) error {
 		}
 		r.push(Term{Disp: v})
 	default:
-		r.formula("(" + r.text(&a) + " " + symbols[op.Code] + " " + r.text(&b) + ")")
+		r.formula("(" + r.text(&a) + " " + symbol(op.Code) + " " + r.text(&b) + ")")
 	}
 	return nil
 }

@@ -175,7 +175,7 @@ func (k *linker) add(r io.ReaderAt, m member) error {
 		return err
 	}
 	if k.m == nil {
-		k.machine, k.m = o.f.Machine(), machines[o.f.Machine()]
+		k.machine, k.m = o.f.Machine(), machineOf(o.f.Machine())
 	} else if k.machine != o.f.Machine() {
 		return errMachine
 	}

@@ -97,7 +97,7 @@ func readObject(r io.ReaderAt, m member, l elfsym.Limits) (*object, error) {
 		return nil, err
 	}
 	o := &object{name: m.name, f: f}
-	if f.Class() != elf.ELFCLASS64 || f.ByteOrder() != elf.ELFDATA2LSB || machines[f.Machine()] == nil {
+	if f.Class() != elf.ELFCLASS64 || f.ByteOrder() != elf.ELFDATA2LSB || machineOf(f.Machine()) == nil {
 		return nil, errMachine
 	}
 	all, err := f.Sections()

@@ -24,12 +24,15 @@ type machine struct {
 	relative, irelative, globDat, jumpSlot, symbolic, copied uint32 // types for the loader
 }
 
-// machines are those whose functions can be compared.
-var machines = map[elf.Machine]*machine{}
-
-func init() {
-	machines[elf.EM_X86_64] = &x86
-	machines[elf.EM_AARCH64] = &arm64
+// machineOf is one of those whose functions can be compared, or nil.
+func machineOf(m elf.Machine) *machine {
+	switch m {
+	case elf.EM_X86_64:
+		return &x86
+	case elf.EM_AARCH64:
+		return &arm64
+	}
+	return nil
 }
 
 // site is a place that a relocation changes.

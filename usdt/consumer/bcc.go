@@ -54,8 +54,16 @@ func bpftrace(p Program, a *operand.Arg) Finding {
 // bpftraceArgs is how many arguments bpftrace has words for, arg0 and on: as
 // many as a function has registers for them (src/arch). 0.24 lifted that for
 // USDT probes.
-var bpftraceArgs = map[elf.Machine]int{
-	elf.EM_X86_64: 6, elf.EM_AARCH64: 8, elf.EM_PPC64: 8, elf.EM_S390: 5, elf.EM_RISCV: 8, elf.EM_LOONGARCH: 8,
+func bpftraceArgs(m elf.Machine) int {
+	switch m {
+	case elf.EM_X86_64:
+		return 6
+	case elf.EM_S390:
+		return 5
+	case elf.EM_AARCH64, elf.EM_PPC64, elf.EM_RISCV, elf.EM_LOONGARCH:
+		return 8
+	}
+	return 0
 }
 
 // byNumber is what becomes of the arguments that a user of BCC's parser can
@@ -68,7 +76,7 @@ func byNumber(c Consumer, p Program, out []Finding) {
 			out[i] = fails("%s loses it with an argument before it", c)
 		} else if strings.HasSuffix(out[i].Reason, renumbered) {
 			lost = true
-		} else if n := bpftraceArgs[p.Machine]; c == Bpftrace && n > 0 && i >= n && out[i].Verdict == Reads {
+		} else if n := bpftraceArgs(p.Machine); c == Bpftrace && n > 0 && i >= n && out[i].Verdict == Reads {
 			out[i] = fails("bpftrace before 0.24 has no arg%d on %s", i, machineOf(p))
 		}
 	}
