@@ -143,6 +143,7 @@ func askFile(t *testing.T, r io.ReaderAt, size int64) {
 		t.Errorf("notes\n%s\nand the second time\n%s", a, b)
 	}
 	checkSymbols(t, f)
+	checkNear(t, f, 4)
 	checkStarts(t, f)
 	checkParts(t, f)
 }

@@ -23,7 +23,7 @@ func (t *Target) Aliases(ctx context.Context, l Location) ([]string, error) {
 		}
 	}
 	var out []string
-	for _, s := range r.allFunctions().At(start) {
+	for _, s := range r.near(start).At(start) {
 		if name := s.FullName(); name != self && !slices.Contains(out, name) {
 			out = append(out, name)
 		}

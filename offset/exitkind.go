@@ -107,7 +107,7 @@ func splitName(name string) string {
 // functionAt is the function that covers an address: its best name, "" if none
 // does, and where it is.
 func (r *resolution) functionAt(a elfsym.Addr) (name string, start elfsym.Addr, size uint64) {
-	if syms := r.allFunctions().Covering(a); len(syms) > 0 {
+	if syms := r.near(a).Covering(a); len(syms) > 0 {
 		f := best(syms)
 		return f.Name, f.Addr, f.Size
 	}

@@ -214,7 +214,7 @@ type funcCode struct {
 // codeAt is the function that an address is in: by the symbols that cover it, of
 // which the one of that name is taken, or else by unwind information.
 func (r *resolution) codeAt(a elfsym.Addr, name string) (funcCode, bool) {
-	if syms := r.allFunctions().Covering(a); len(syms) > 0 {
+	if syms := r.near(a).Covering(a); len(syms) > 0 {
 		f := best(syms)
 		for _, alias := range syms {
 			if alias.Name == name {

@@ -97,6 +97,7 @@ type resolution struct {
 	siteList  []*usdt.Site // sorted
 	sitesRead bool
 	functions *elfsym.Table // all of them: read only if a name is not found as it is
+	asked     int           // addresses, one by one
 	notFuncs  map[string][]elfsym.Symbol
 
 	matching  *matching         // with the reference, if one was given; made when first needed
@@ -188,7 +189,7 @@ func (r *resolution) describeAddresses() {
 			if l.Kind != KindAddr {
 				continue
 			}
-			covering := r.allFunctions().Covering(l.Addr)
+			covering := r.near(l.Addr).Covering(l.Addr)
 			if len(covering) == 0 {
 				r.describeNameless(l)
 				continue
@@ -259,7 +260,7 @@ func (r *resolution) move(l *Location, s *elfsym.Symbol, addend uint64) error {
 	size := s.Size
 	if size == 0 {
 		// Nothing says where it ends but what comes next.
-		for _, f := range r.allFunctions().At(s.Addr) {
+		for _, f := range r.near(s.Addr).At(s.Addr) {
 			size = max(size, f.Size)
 		}
 	}

@@ -84,6 +84,7 @@ type Target struct {
 	foundErr   error
 	dwarf      dwarfState
 
+	nearby  nearby
 	closers closers
 }
 
