@@ -69,9 +69,12 @@ func NewSpans(f *File, sources ...SpanSource) (*Spans, bool) {
 // read adds the functions of a table; false if something is wrong there.
 func (x *Spans) read(t *symbolTable, mark Source) bool {
 	p := spanPart{t: t, mark: mark, first: len(x.all)}
-	// With a NUL as the last byte, every name within the table has an end.
-	var last [1]byte
-	if t.strs.size == 0 || t.f.readAt(last[:], t.strs.off+t.strs.size-1, t.strs.part) != nil || last[0] != 0 {
+	// With a NUL as the last byte, every name within the table has an end, and with
+	// one as the first what has no name is at 0.
+	var last, first [1]byte
+	n := t.strs.size
+	if n == 0 || n > t.f.lim.Table || n > t.f.size || t.strs.off > t.f.size-n || t.f.readAt(last[:], t.strs.off+n-1, t.strs.part) != nil || last[0] != 0 ||
+		t.f.readAt(first[:], t.strs.off, t.strs.part) != nil || first[0] != 0 {
 		return false
 	}
 	if v := t.versions; v != nil {
