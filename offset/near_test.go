@@ -12,7 +12,7 @@ import (
 // One address is answered without a table of all functions, many are with one,
 // and the answers are the same.
 func TestNearIsLazy(t *testing.T) {
-	for _, name := range []string{"amd64/main", "amd64/libtestbin.so", "amd64/libtestbin-debuglink.so", "arm/main", "ppc64/main"} {
+	for _, name := range []string{"amd64/main", "amd64/libtestbin.so", "amd64/probe-minidebug", "amd64/probe-debuglink", "arm/main", "ppc64/main"} {
 		target, err := Open(testbin.Path(t, name), nil)
 		if err != nil {
 			t.Fatal(err)
