@@ -202,7 +202,7 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 	}
 	file := ""
 	var told error // what all functions have in common is reported once
-	return t.eachRaw(func(raw rawSymbol, err error) bool {
+	return t.eachWindow(strs, func(raw rawSymbol, err error) bool {
 		if err != nil {
 			return yield(Symbol{}, err)
 		}

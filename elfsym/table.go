@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"debug/elf"
 	"iter"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
@@ -24,11 +25,6 @@ type Table struct {
 	highest func() []Addr // for each place of byAddr, the highest end up to there
 }
 
-// blockBits is how many bits of an index are the place in a block. Blocks are
-// there so that a growing table is not copied: at 50,000 symbols that was a
-// third of the time of a listing.
-const blockBits = 11
-
 // NewTable makes a table of symbols.
 //
 // Entries are one where name, version, address and type are equal; their
@@ -36,21 +32,15 @@ const blockBits = 11
 // same as one with a version at the same address; two versions at one address
 // stay two.
 func NewTable(syms iter.Seq[Symbol]) *Table {
-	t := &Table{}
-	n := 0
-	var block []Symbol
+	var g gatherer
 	for s := range syms {
-		if len(block) == cap(block) {
-			// The first blocks grow, so that a few symbols cost little.
-			block = make([]Symbol, 0, min(max(16, n), 1<<blockBits))
-			t.blocks = append(t.blocks, block)
-		}
-		block = append(block, s)
-		t.blocks[len(t.blocks)-1] = block
-		n++
+		g.add(&s)
 	}
-	t.blocks = evenBlocks(t.blocks)
-	t.order = t.merge(t.permute(strsort.Order(n, func(i int) string { return t.at(uint32(i)).Name })))
+	g.settle()
+	t := &Table{blocks: evenBlocks(g.blocks)}
+	n := g.n
+	order, equal := strsort.Order(n, func(i int) string { return t.at(uint32(i)).Name })
+	t.order = t.merge(t.permute(order), equal)
 	t.byAddr = sync.OnceValue(t.sortByAddr)
 	t.highest = sync.OnceValue(t.highestEnds)
 	return t
@@ -93,26 +83,24 @@ func (t *Table) permute(order []uint32) []uint32 {
 	return order
 }
 
-// merge unites what is the same; order is sorted by name, and is reused.
-func (t *Table) merge(order []uint32) []uint32 {
-	out := order[:0]
-	for len(order) > 0 {
-		n, name := 1, t.at(order[0]).Name
-		for n < len(order) && t.at(order[n]).Name == name {
-			n++
-		}
-		out = append(out, t.mergeNamed(order[:n])...)
-		order = order[n:]
+// merge unites what is the same; order is sorted by name, equal are the parts of
+// one name. order is reused.
+func (t *Table) merge(order []uint32, equal []strsort.Run) []uint32 {
+	if len(equal) == 0 {
+		return order
 	}
-	return out
+	out, done := order[:equal[0].First], equal[0].First
+	for _, run := range equal {
+		out = append(out, order[done:run.First]...)
+		out = append(out, t.mergeNamed(order[run.First:run.End])...)
+		done = run.End
+	}
+	return append(out, order[done:]...)
 }
 
 // mergeNamed unites the symbols of one name, in place, and sorts them by version
 // and address.
 func (t *Table) mergeNamed(group []uint32) []uint32 {
-	if len(group) == 1 {
-		return group
-	}
 	slices.SortStableFunc(group, func(i, k uint32) int {
 		a, b := t.at(i), t.at(k)
 		// Versions first, and the bare entry behind them, to join them.
@@ -183,9 +171,21 @@ func (t *Table) Len() int { return len(t.order) }
 // All yields the symbols by name, version and address.
 func (t *Table) All() iter.Seq[*Symbol] {
 	return func(yield func(*Symbol) bool) {
-		for _, i := range t.order {
-			if !yield(t.at(i)) {
-				return
+		// Names lie anywhere in their table: those of the next symbols are asked for
+		// together.
+		const ahead = 64
+		for order := t.order; len(order) > 0; order = order[min(ahead, len(order)):] {
+			var sum uint8
+			for _, i := range order[:min(ahead, len(order))] {
+				if name := t.at(i).Name; name != "" {
+					sum += name[0]
+				}
+			}
+			runtime.KeepAlive(sum)
+			for _, i := range order[:min(ahead, len(order))] {
+				if !yield(t.at(i)) {
+					return
+				}
 			}
 		}
 	}

@@ -67,20 +67,37 @@ func unquote(s string) string {
 }
 
 // isPlain reports whether no byte needs quotes. A listing asks for each byte of
-// a million names, so eight are looked up for one branch.
+// a million names, so eight are looked at together, and one by one only where
+// they are not all letters, digits and "_".
 func isPlain(s string) bool {
-	t := &needsQuotes
 	for ; len(s) >= 8; s = s[8:] {
-		if t[s[0]]|t[s[1]]|t[s[2]]|t[s[3]]|t[s[4]]|t[s[5]]|t[s[6]]|t[s[7]] != 0 {
+		if !areWord(uint64(s[0])|uint64(s[1])<<8|uint64(s[2])<<16|uint64(s[3])<<24|
+			uint64(s[4])<<32|uint64(s[5])<<40|uint64(s[6])<<48|uint64(s[7])<<56) && !isPlainBytes(s[:8]) {
 			return false
 		}
 	}
+	return isPlainBytes(s)
+}
+
+func isPlainBytes(s string) bool {
 	for i := range len(s) {
-		if t[s[i]] != 0 {
+		if needsQuotes[s[i]] != 0 {
 			return false
 		}
 	}
 	return true
+}
+
+// areWord reports whether each of eight bytes is a letter, a digit or "_". A byte
+// below 0x80 is at least c if the sum with 0x80-c has the highest bit, and no sum
+// reaches into the next byte.
+func areWord(x uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	lower := x | 0x20*ones // also makes "_" 0x7f, which is behind the letters
+	letter := (lower + (0x80-'a')*ones) &^ (lower + (0x80-'z'-1)*ones)
+	digit := (x + (0x80-'0')*ones) &^ (x + (0x80-'9'-1)*ones)
+	under := (x + (0x80-'_')*ones) &^ (x + (0x80-'_'-1)*ones)
+	return (letter|digit|under)&^x&high == high
 }
 
 var needsQuotes = func() (t [256]uint8) {

@@ -209,3 +209,26 @@ func TestExamplePattern(t *testing.T) {
 		}
 	}
 }
+
+// Eight bytes at a time, each byte at each place among others.
+func TestAreWord(t *testing.T) {
+	for place := range 8 {
+		for c := range 256 {
+			for _, other := range []byte{'a', 'Z', '0', '_', 0x7f, 0x80, 0xff} {
+				var x uint64
+				want := true
+				for i := range 8 {
+					b := other
+					if i == place {
+						b = byte(c)
+					}
+					x |= uint64(b) << (8 * i)
+					want = want && ('0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || b == '_')
+				}
+				if areWord(x) != want {
+					t.Fatalf("%#x at %d among %#x: %v, want %v", c, place, other, !want, want)
+				}
+			}
+		}
+	}
+}

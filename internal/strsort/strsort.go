@@ -23,9 +23,13 @@ type item struct {
 	index uint32
 }
 
+// A Run is a part of an order, from First up to but not including End.
+type Run struct{ First, End int }
+
 // Order is the indexes 0 to n-1 in the order of their strings; of equal strings
-// the lower index comes first. n is at most 1<<32. name is called once for each.
-func Order(n int, name func(i int) string) []uint32 {
+// the lower index comes first. equal are the parts, of two or more, whose strings
+// are one and the same. n is at most 1<<32. name is called once for each.
+func Order(n int, name func(i int) string) (order []uint32, equal []Run) {
 	items := make([]item, n)
 	for i := range items {
 		s := name(i)
@@ -34,29 +38,40 @@ func Order(n int, name func(i int) string) []uint32 {
 	s := newSorter(make(chan struct{}, runtime.GOMAXPROCS(0)-1))
 	s.sort(items, 0)
 	s.helpers.Wait()
-	out := make([]uint32, n)
+	order = make([]uint32, n)
 	for i := range items {
-		out[i] = items[i].index
+		order[i] = items[i].index
 	}
-	return out
+	for i := 0; i+1 < n; i++ {
+		first := i
+		for i+1 < n && items[i+1].name == items[first].name {
+			i++
+		}
+		if i > first {
+			equal = append(equal, Run{first, i + 1})
+		}
+	}
+	return order, equal
 }
 
 // keyAt is the eight bytes of s from depth on. A string that ends earlier is
 // padded with zeros; that it may be mistaken for one that has zero bytes there
-// is what done is for.
+// is what rest is for.
 func keyAt(s string, depth int) uint64 {
-	if depth > len(s) {
-		return 0
+	if len(s)-depth < 8 {
+		return keyAtEnd(s, depth)
 	}
 	s = s[depth:]
-	if len(s) >= 8 {
-		_ = s[7]
-		return uint64(s[0])<<56 | uint64(s[1])<<48 | uint64(s[2])<<40 | uint64(s[3])<<32 |
-			uint64(s[4])<<24 | uint64(s[5])<<16 | uint64(s[6])<<8 | uint64(s[7])
-	}
+	_ = s[7]
+	return uint64(s[0])<<56 | uint64(s[1])<<48 | uint64(s[2])<<40 | uint64(s[3])<<32 |
+		uint64(s[4])<<24 | uint64(s[5])<<16 | uint64(s[6])<<8 | uint64(s[7])
+}
+
+//go:noinline
+func keyAtEnd(s string, depth int) uint64 {
 	var k uint64
-	for i := range len(s) {
-		k |= uint64(s[i]) << (56 - 8*i)
+	for i := depth; i < len(s); i++ {
+		k |= uint64(s[i]) << (56 - 8*(i-depth))
 	}
 	return k
 }
@@ -104,17 +119,23 @@ func (s *sorter) sort(items []item, depth int) {
 		lt, gt := partition(items, pivot)
 		s.hand(items[:lt], depth)
 		s.hand(items[gt:], depth)
-		// What is left is equal up to depth+8.
+		// What is left is equal up to depth+8. Names share long beginnings, of
+		// which nothing is left to be parted.
 		items = items[lt:gt]
-		depth += 8
-		if pivot&0xff == 0 {
-			// Some end here, and a zero byte cannot be told from the end: rare
-			// enough to be compared as they are.
-			s.rest(items)
-			return
-		}
-		for i := range items {
-			items[i].key = keyAt(items[i].name, depth)
+		for same := true; same; {
+			depth += 8
+			if pivot&0xff == 0 {
+				// Some end here, and a zero byte cannot be told from the end: rare
+				// enough to be compared as they are.
+				s.rest(items)
+				return
+			}
+			pivot = keyAt(items[0].name, depth)
+			for i := range items {
+				k := keyAt(items[i].name, depth)
+				items[i].key = k
+				same = same && k == pivot
+			}
 		}
 	}
 	insertion(items, depth)

@@ -21,9 +21,24 @@ func reference(names []string) []uint32 {
 
 func check(t *testing.T, names []string) {
 	t.Helper()
-	got := Order(len(names), func(i int) string { return names[i] })
-	if want := reference(names); !slices.Equal(got, want) {
+	got, equal := Order(len(names), func(i int) string { return names[i] })
+	want := reference(names)
+	if !slices.Equal(got, want) {
 		t.Errorf("%d names: order differs from the reference", len(names))
+		return
+	}
+	var runs []Run
+	for i, k := range want {
+		switch {
+		case i == 0 || names[k] != names[want[i-1]]:
+			runs = append(runs, Run{i, i + 1})
+		default:
+			runs[len(runs)-1].End = i + 1
+		}
+	}
+	runs = slices.DeleteFunc(runs, func(r Run) bool { return r.End-r.First == 1 })
+	if !slices.Equal(equal, runs) {
+		t.Errorf("%d names: equal are %v, want %v", len(names), equal, runs)
 	}
 }
 
