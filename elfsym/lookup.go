@@ -345,19 +345,10 @@ func (q *query) pointers(want []wanted, hits []uint32, longest uint64) bool {
 	names := make(map[uint32]string, min(len(hits), 8))
 	var source uint32          // where the name of the last STT_FILE is
 	fileName, read := "", true // that name, if it was read since
-	return t.eachRaw(func(raw rawSymbol, err error) bool {
-		if err != nil {
-			return q.yield(Symbol{}, err)
-		}
-		if raw.typ() == elf.STT_FILE {
-			source, read = raw.name, false
-			return true
-		}
-		if !contains(hits, raw.name) {
-			return true
-		}
+	wanted := func(raw rawSymbol) bool {
 		name, ok := names[raw.name]
 		if !ok {
+			var err error
 			name, err = t.strs.at(uint64(raw.name), longest)
 			names[raw.name] = name // "" is nobody's
 			if err != nil && !q.yield(Symbol{}, err) {
@@ -376,6 +367,21 @@ func (q *query) pointers(want []wanted, hits []uint32, longest uint64) bool {
 			return true
 		}
 		return q.emit(raw.index, &s, err)
+	}
+	size := t.f.symSize()
+	return t.eachWindow(func(b []byte, i uint32, err error) bool {
+		if err != nil {
+			return q.yield(Symbol{}, err)
+		}
+		for ; len(b) > 0; b, i = b[size:], i+1 {
+			name, typ := t.f.nameAndType(b)
+			if typ == elf.STT_FILE {
+				source, read = name, false
+			} else if contains(hits, name) && !wanted(t.f.decodeRaw(b, i)) {
+				return false
+			}
+		}
+		return true
 	})
 }
 

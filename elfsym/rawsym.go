@@ -27,38 +27,43 @@ func (f *File) decodeRaw(b []byte, index uint32) rawSymbol {
 		info: b[12], other: b[13], shndx: f.U16(b[14:])}
 }
 
-// eachRaw yields the entries but the null symbol; an error ends it. false if
-// yield wanted no more.
-func (t *symbolTable) eachRaw(yield func(rawSymbol, error) bool) bool {
-	return t.eachWindow("", yield)
-}
-
-// eachWindow is eachRaw for one who reads the names in strs, if there are such.
-// The order of .dynsym is that of its hash table, so each name is memory that is in
-// no cache. All of a window are asked for before the first is needed: the
-// processor waits for many at once then, and not for one after the other.
-func (t *symbolTable) eachWindow(strs string, yield func(rawSymbol, error) bool) bool {
+// eachWindow yields the entries but the null symbol as they stand in the file,
+// many at a time, with the index of the first; what it yields is valid until the
+// next. An error ends it. false if yield wanted no more.
+func (t *symbolTable) eachWindow(yield func(b []byte, first uint32, err error) bool) bool {
 	size := t.f.symSize()
 	buf := make([]byte, min(windowSize/size, t.n)*size)
 	for i := uint64(1); i < t.n; {
 		b := buf[:min(uint64(len(buf)), (t.n-i)*size)]
 		if err := t.f.readAt(b, t.off+i*size, t.part); err != nil {
-			return yield(rawSymbol{}, err)
+			return yield(nil, 0, err)
 		}
-		if strs != "" {
-			var sum uint8
-			for at := b; len(at) > 0; at = at[size:] {
-				if name := uint64(t.f.U32(at)); name < uint64(len(strs)) {
-					sum += strs[name]
-				}
-			}
-			runtime.KeepAlive(sum)
+		if !yield(b, uint32(i), nil) {
+			return false
 		}
-		for ; len(b) > 0; b, i = b[size:], i+1 {
-			if !yield(t.f.decodeRaw(b, uint32(i)), nil) {
-				return false
-			}
-		}
+		i += uint64(len(b)) / size
 	}
 	return true
+}
+
+// touch reads a byte of each name of a window. The order of .dynsym is that of its
+// hash table, so each name is memory that is in no cache: the processor waits for
+// many at once here, and would for one after the other where they are needed.
+func (t *symbolTable) touch(b []byte, strs string) {
+	size := t.f.symSize()
+	var sum uint8
+	for ; len(b) > 0; b = b[size:] {
+		if name := uint64(t.f.U32(b)); name < uint64(len(strs)) {
+			sum += strs[name]
+		}
+	}
+	runtime.KeepAlive(sum)
+}
+
+// nameAndType is of an entry what tells whether the rest is wanted.
+func (f *File) nameAndType(b []byte) (name uint32, typ elf.SymType) {
+	if f.Is64 {
+		return f.U32(b), elf.ST_TYPE(b[4])
+	}
+	return f.U32(b), elf.ST_TYPE(b[12])
 }

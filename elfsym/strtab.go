@@ -3,6 +3,8 @@ package elfsym
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/probels/probels/internal/needle"
 )
 
 // stringTable is a table of names in the file. It can be read whole, once, into
@@ -76,10 +78,11 @@ func (t *stringTable) short(read *peeker, i, longest uint64) (string, error) {
 // read in windows and not kept, and only as far as the 32 bits of a symbol's
 // st_name reach. It stops when found returns false.
 func (t *stringTable) search(names []string, found func(off uint32) bool) error {
-	longest, needles := 0, make([][]byte, len(names))
-	for i, n := range names {
-		longest, needles[i] = max(longest, len(n)), []byte(n)
+	longest := 0
+	for _, n := range names {
+		longest = max(longest, len(n))
 	}
+	var needles []needle.Needle
 	const window = 256 << 10
 	size := min(t.size, 1<<32)
 	buf := make([]byte, min(size, uint64(window+longest+1)))
@@ -94,14 +97,19 @@ func (t *stringTable) search(names []string, found func(off uint32) bool) error 
 		if start+uint64(len(b)) < size {
 			fresh -= longest
 		}
-		for _, needle := range needles {
+		if needles == nil {
+			for _, n := range names {
+				needles = append(needles, needle.New([]byte(n), b[len(b)/2:]))
+			}
+		}
+		for i, needle := range needles {
 			for pos := 0; pos < fresh; pos++ {
-				n := bytes.Index(b[pos:], needle)
+				n := needle.Index(b[pos:])
 				if n < 0 || pos+n >= fresh {
 					break
 				}
 				pos += n
-				end := pos + len(needle)
+				end := pos + len(names[i])
 				if end < len(b) && (b[end] == 0 || b[end] == '@') && !found(uint32(start+uint64(pos))) {
 					return nil
 				}

@@ -202,10 +202,7 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 	}
 	file := ""
 	var told error // what all functions have in common is reported once
-	return t.eachWindow(strs, func(raw rawSymbol, err error) bool {
-		if err != nil {
-			return yield(Symbol{}, err)
-		}
+	one := func(raw rawSymbol) bool {
 		name, ok := cstring(strs, uint64(raw.name))
 		if raw.typ() == elf.STT_FILE {
 			if file = name; len(file) > maxFileName {
@@ -235,6 +232,19 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 			told = err
 		}
 		return yield(s, err)
+	}
+	size := t.f.symSize()
+	return t.eachWindow(func(b []byte, i uint32, err error) bool {
+		if err != nil {
+			return yield(Symbol{}, err)
+		}
+		t.touch(b, strs)
+		for ; len(b) > 0; b, i = b[size:], i+1 {
+			if !one(t.f.decodeRaw(b, i)) {
+				return false
+			}
+		}
+		return true
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"sort"
+
+	"github.com/probels/probels/internal/needle"
 )
 
 // fewNames is up to how many names each is searched for by itself.
@@ -51,10 +53,11 @@ func contains(sorted []uint32, x uint32) bool {
 // searchNames is where in the names one of these is, sorted. What is the end of a
 // longer name is nobody's, and does no harm.
 func (t *Table) searchNames(names []string) ([]uint32, error) {
-	longest, needles := 0, make([][]byte, len(names))
-	for i, n := range names {
-		longest, needles[i] = max(longest, len(n)+1), append([]byte(n), 0)
+	longest := 0
+	for _, n := range names {
+		longest = max(longest, len(n)+1)
 	}
+	var needles []needle.Needle
 	var hits []uint32
 	size := min(t.names.size, 1<<32)
 	if uint64(longest) > size {
@@ -72,9 +75,14 @@ func (t *Table) searchNames(names []string) ([]uint32, error) {
 		if start+uint64(len(b)) < size {
 			fresh -= longest - 1
 		}
+		if needles == nil {
+			for _, n := range names {
+				needles = append(needles, needle.New(append([]byte(n), 0), b[len(b)/2:]))
+			}
+		}
 		for _, needle := range needles {
 			for pos := 0; pos < fresh; pos++ {
-				n := bytes.Index(b[pos:], needle)
+				n := needle.Index(b[pos:])
 				if n < 0 || pos+n >= fresh {
 					break
 				}

@@ -156,7 +156,7 @@ func (o *object) sections(all []elfsym.Section, size uint64) error {
 
 func (o *object) hasCode() bool {
 	for i := range o.secs {
-		if o.secs[i].class == code {
+		if o.secs[i].class == code && !o.secs[i].discarded {
 			return true
 		}
 	}
