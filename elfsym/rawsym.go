@@ -27,9 +27,26 @@ func (f *File) decodeRaw(b []byte, index uint32) rawSymbol {
 		info: b[12], other: b[13], shndx: f.U16(b[14:])}
 }
 
+// eachRaw yields the entries but the null symbol; an error ends it. false if
+// yield wanted no more.
+func (t *symbolTable) eachRaw(yield func(rawSymbol, error) bool) bool {
+	size := t.f.symSize()
+	return t.eachWindow(func(b []byte, i uint32, err error) bool {
+		if err != nil {
+			return yield(rawSymbol{}, err)
+		}
+		for ; len(b) > 0; b, i = b[size:], i+1 {
+			if !yield(t.f.decodeRaw(b, i), nil) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // eachWindow yields the entries but the null symbol as they stand in the file,
-// many at a time, with the index of the first; what it yields is valid until the
-// next. An error ends it. false if yield wanted no more.
+// many at a time, with the index of the first; the bytes are valid until the next.
+// An error ends it. false if yield wanted no more.
 func (t *symbolTable) eachWindow(yield func(b []byte, first uint32, err error) bool) bool {
 	size := t.f.symSize()
 	buf := make([]byte, min(windowSize/size, t.n)*size)
