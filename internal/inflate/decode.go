@@ -22,6 +22,7 @@ const (
 	chunk    = 256 << 10 // how much is inflated behind the history before it moves
 	slack    = 258 + 16  // a match's length, and the rounding of its copy
 	inputLen = 64 << 10
+	outLen   = history + chunk + slack
 )
 
 // blockKind is what the decoder is in the middle of.
@@ -58,7 +59,7 @@ type decoder struct {
 }
 
 func newDecoder(src io.ReaderAt, size int64) *decoder {
-	return &decoder{src: src, size: size, in: make([]byte, 0, inputLen), out: make([]byte, history+chunk+slack)}
+	return &decoder{src: src, size: size, in: make([]byte, 0, inputLen), out: make([]byte, outLen)}
 }
 
 // start puts the decoder at the stream's first block.
@@ -331,49 +332,58 @@ func (d *decoder) copyStored(limit int) error {
 
 var errCode error = fault("bits that are no code")
 
+// masks are as many low bits as their index.
+var masks = func() (m [32]uint64) {
+	for i := range m {
+		m[i] = 1<<i - 1
+	}
+	return m
+}()
+
 // fast decodes as long as there are eight bytes of input to load at once. It may
-// go beyond limit by one match.
+// go beyond limit by one match. Buffers are arrays here: what is compared with
+// their lengths is a constant, and the registers are few.
 func (d *decoder) fast(limit int) error {
 	if len(d.in)-d.ip < 16 {
 		if err := d.fill(); err != nil {
 			return err
 		}
 	}
-	in, out := d.in, d.out
+	in, out := (*[inputLen]byte)(d.in[:inputLen]), (*[outLen]byte)(d.out)
+	last := len(d.in) - 8 // where the last eight bytes of the input begin
 	ip, op := d.ip, d.op
 	bits, nb := d.bits, d.nb
-	lit, dist := &d.lit, &d.dist
 	first := max(0, int(-d.base)) // there is nothing before
 	var err error
 loop:
-	for op < limit {
-		if len(in)-ip < 8 {
+	for op < limit && uint(op) < history+chunk {
+		if ip > last {
 			d.ip, d.bits, d.nb = ip, bits, nb
 			if err = d.fill(); err != nil {
 				break
 			}
-			if in, ip = d.in, d.ip; len(in)-ip < 8 {
+			if last, ip = len(d.in)-8, d.ip; ip > last {
 				break
 			}
 		}
 		// Bits above nb are those of the bytes that are loaded again next time.
-		bits |= binary.LittleEndian.Uint64(in[ip:]) << (nb & 63)
+		bits |= binary.LittleEndian.Uint64(in[ip:ip+8:ip+8]) << (nb & 63)
 		ip += int((63 - nb) >> 3)
 		nb |= 56
 
-		e := lit[bits&(1<<litBits-1)]
+		e := d.lit[bits&(1<<litBits-1)]
 		if e&isLiteral != 0 {
 			out[op] = byte(e >> 16)
 			op++
 			bits >>= e & 0x3f
 			nb -= uint(e & 0xff)
-			e = lit[bits&(1<<litBits-1)]
+			e = d.lit[bits&(1<<litBits-1)]
 			if e&isLiteral != 0 {
 				out[op] = byte(e >> 16)
 				op++
 				bits >>= e & 0x3f
 				nb -= uint(e & 0xff)
-				e = lit[bits&(1<<litBits-1)]
+				e = d.lit[bits&(1<<litBits-1)]
 				if e&isLiteral != 0 {
 					out[op] = byte(e >> 16)
 					op++
@@ -385,7 +395,7 @@ loop:
 		}
 		if e&(isSub|isEnd) != 0 {
 			if e&isSub != 0 {
-				e = lit[(uint64(e>>16)+bits>>litBits&(1<<(e>>8&extraMask)-1))&(litSize-1)]
+				e = d.lit[(uint64(e>>16)+bits>>litBits&masks[e>>8&extraMask])&(litSize-1)]
 			}
 			if e&(isLiteral|isEnd) != 0 {
 				bits >>= e & 0x3f
@@ -406,28 +416,28 @@ loop:
 		bits >>= e & 0x3f
 		nb -= uint(e & 0xff)
 		extra := e >> 8 & extraMask
-		length := int(e>>16) + int(bits&(1<<extra-1))
+		length := int(e>>16) + int(bits&masks[extra])
 		bits >>= extra
 		nb -= uint(extra)
 
 		if nb < 28 {
-			if len(in)-ip < 8 {
+			if ip > last {
 				// Never near the input's end: two words were there.
 				d.ip, d.bits, d.nb = ip, bits, nb
 				d.op = op
 				if err = d.match(length); err != nil {
 					break loop
 				}
-				op, ip, bits, nb, in = d.op, d.ip, d.bits, d.nb, d.in
+				op, ip, bits, nb, last = d.op, d.ip, d.bits, d.nb, len(d.in)-8
 				continue
 			}
-			bits |= binary.LittleEndian.Uint64(in[ip:]) << (nb & 63)
+			bits |= binary.LittleEndian.Uint64(in[ip:ip+8:ip+8]) << (nb & 63)
 			ip += int((63 - nb) >> 3)
 			nb |= 56
 		}
-		e = dist[bits&(1<<distBits-1)]
+		e = d.dist[bits&(1<<distBits-1)]
 		if e&isSub != 0 {
-			e = dist[(uint64(e>>16)+bits>>distBits&(1<<(e>>8&extraMask)-1))&(distSize-1)]
+			e = d.dist[(uint64(e>>16)+bits>>distBits&masks[e>>8&extraMask])&(distSize-1)]
 		}
 		if e == 0 {
 			err = errCode
@@ -436,14 +446,24 @@ loop:
 		bits >>= e & 0x3f
 		nb -= uint(e & 0xff)
 		extra = e >> 8 & extraMask
-		back := int(e>>16) + int(bits&(1<<extra-1))
+		back := int(e>>16) + int(bits&masks[extra])
 		bits >>= extra
 		nb -= uint(extra)
 		if back > op-first {
 			err = errBack
 			break
 		}
-		op = copyMatch(out, op, back, length)
+		if back < 8 || length > 16 {
+			op = copyMatch(d.out, op, back, length)
+			continue
+		}
+		// Words overlap neither each other nor what is not written yet; the last may
+		// write beyond the match, where slack is.
+		src := op - back
+		from, to := out[src:src+16:src+16], out[op:op+16:op+16]
+		binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(from))
+		binary.LittleEndian.PutUint64(to[8:], binary.LittleEndian.Uint64(from[8:]))
+		op += length
 	}
 	// Whole bytes that were loaded and not used go back.
 	ip -= int(nb >> 3)
