@@ -127,16 +127,12 @@ func (d *Data) funcIn(u *die.Unit, a elfsym.Addr) (*Func, error) {
 	if err != nil {
 		return nil, err
 	}
-	var at die.Entry
-	var rs []die.Range
-	err = u.KeptFunctions(func(e die.Entry) bool {
-		// Nested functions follow the one they are in.
-		rs, _ = e.Ranges(rs[:0])
-		if slices.ContainsFunc(rs, func(r die.Range) bool { return r.Low <= uint64(a) && uint64(a) < r.High }) {
-			at = e
-		}
-		return true
-	})
+	// Nested functions are mostly within the one that they are nested in; where code
+	// of theirs is elsewhere, as in GNU C, all are looked at.
+	at, rs, err := holder(u, uint64(a), die.Pass)
+	if !at.Valid() {
+		at, rs, err = holder(u, uint64(a), die.Enter)
+	}
 	if !at.Valid() {
 		return nil, err
 	}
@@ -144,6 +140,20 @@ func (d *Data) funcIn(u *die.Unit, a elfsym.Addr) (*Func, error) {
 		return &f, nil
 	}
 	return nil, err
+}
+
+// holder is the last function of a unit that holds an address: nested ones follow
+// the one they are in. other is what is done with those that don't hold it.
+func holder(u *die.Unit, a uint64, other die.Step) (at die.Entry, rs []die.Range, err error) {
+	err = u.KeptFunctions(func(e die.Entry) die.Step {
+		rs, _ = e.Ranges(rs[:0])
+		if holds(rs, a) {
+			at = e
+			return die.Enter
+		}
+		return other
+	})
+	return at, rs, err
 }
 
 // addrTable is all functions by address.

@@ -9,7 +9,7 @@ import (
 // Spans are where the functions of some symbol tables are, without their names:
 // enough to find those around a few addresses, by looking through all, for a
 // twentieth of what a Table of all costs. It is immutable and safe for
-// concurrent use; it takes 32 bytes for each function.
+// concurrent use; it takes 24 bytes for each function.
 type Spans struct {
 	f     *File // in whose code the functions are
 	parts []spanPart

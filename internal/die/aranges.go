@@ -4,19 +4,52 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // An addrIndex tells which unit an address is in, as an index of the file
-// says, which may be incomplete or wrong.
-type addrIndex struct{ all []unitRange }
+// says, which may be incomplete or wrong. It is in no order: for a few addresses
+// all of it is looked through, and for more it is sorted.
+type addrIndex struct {
+	each  func(fn func(unitRange)) // all of its ranges
+	asked atomic.Int32
+
+	sorting sync.Once
+	all     []unitRange // sorted
+}
 
 type unitRange struct {
 	Range
 	unit uint64 // offset in .debug_info
 }
 
+// order is by address, and of ranges that begin together the longer first.
+func (r unitRange) order(o unitRange) int {
+	return cmp.Or(cmp.Compare(r.Low, o.Low), cmp.Compare(o.High, r.High), cmp.Compare(r.unit, o.unit))
+}
+
+const (
+	// fewAddresses is how many are looked for before an index is sorted, which takes
+	// thirty times as long as to look through it.
+	fewAddresses = 16
+
+	// Ranges of different units don't overlap but where code was merged; some are
+	// looked at, not all that might reach here.
+	nearRanges = 16
+)
+
 // units are the units that may hold an address, each once.
 func (x *addrIndex) units(a uint64) []uint64 {
+	if x.asked.Add(1) <= fewAddresses {
+		if out, ok := x.look(a); ok {
+			return out
+		}
+	}
+	x.sorting.Do(func() {
+		x.each(func(r unitRange) { x.all = append(x.all, r) })
+		slices.SortFunc(x.all, unitRange.order)
+	})
+	x.asked.Store(fewAddresses)
 	i, _ := slices.BinarySearchFunc(x.all, a, func(r unitRange, a uint64) int {
 		if r.Low <= a {
 			return -1
@@ -24,9 +57,7 @@ func (x *addrIndex) units(a uint64) []uint64 {
 		return 1
 	})
 	var out []uint64
-	// Ranges of different units don't overlap but where code was merged; some are
-	// looked at, not all that might reach here.
-	for n := 0; i > 0 && n < 16; n++ {
+	for n := 0; i > 0 && n < nearRanges; n++ {
 		if i--; x.all[i].High > a && !slices.Contains(out, x.all[i].unit) {
 			out = append(out, x.all[i].unit)
 		}
@@ -34,10 +65,44 @@ func (x *addrIndex) units(a uint64) []uint64 {
 	return out
 }
 
-func (x *addrIndex) sort() {
-	slices.SortFunc(x.all, func(a, b unitRange) int {
-		return cmp.Or(cmp.Compare(a.Low, b.Low), cmp.Compare(b.High, a.High), cmp.Compare(a.unit, b.unit))
+// look is units without sorting; false where so many ranges hold the address that
+// it would take long.
+func (x *addrIndex) look(a uint64) (out []uint64, ok bool) {
+	type holder struct {
+		unitRange
+		behind int // how many follow it in order, up to the address
+	}
+	var room [nearRanges]holder
+	all := room[:0]
+	ok = true
+	x.each(func(r unitRange) {
+		if r.Low <= a && a < r.High {
+			if ok = ok && len(all) < nearRanges; ok {
+				all = append(all, holder{unitRange: r})
+			}
+		}
 	})
+	if !ok || len(all) == 0 {
+		return nil, ok
+	}
+	slices.SortFunc(all, func(r, s holder) int { return s.order(r.unitRange) })
+	lowest := all[len(all)-1].Low
+	x.each(func(r unitRange) {
+		if r.Low < lowest || r.Low > a {
+			return
+		}
+		for i := range all {
+			if all[i].order(r) < 0 {
+				all[i].behind++
+			}
+		}
+	})
+	for _, h := range all {
+		if h.behind < nearRanges && !slices.Contains(out, h.unit) {
+			out = append(out, h.unit)
+		}
+	}
+	return out, true
 }
 
 // maxIndex is the largest index that is read into memory.
@@ -60,10 +125,10 @@ func (f *File) ReadWhole(name string) ([]byte, error) {
 // index is a hint.
 func (f *File) aranges() (*addrIndex, error) {
 	b, err := f.ReadWhole(".debug_aranges")
-	x := &addrIndex{}
-	if err != nil {
-		return x, err
-	}
+	return &addrIndex{each: func(fn func(unitRange)) { f.eachArange(b, fn) }}, err
+}
+
+func (f *File) eachArange(b []byte, fn func(unitRange)) {
 	for off := 0; len(b)-off >= 12; {
 		set, i, offSize := b[off:], 4, 4
 		n := uint64(f.U32(set))
@@ -95,23 +160,20 @@ func (f *File) aranges() (*addrIndex, error) {
 				break
 			}
 			if low+n > low {
-				x.all = append(x.all, unitRange{Range{low, low + n}, unit})
+				fn(unitRange{Range{low, low + n}, unit})
 			}
 		}
 	}
-	x.sort()
-	return x, nil
 }
 
 // roots is an index of what the units' roots say.
 func (f *File) roots() (*addrIndex, error) {
-	x := &addrIndex{}
+	var all []unitRange
 	var rs []Range
 	for i := 0; ; i++ {
 		u, err := f.Unit(i)
 		if u == nil {
-			x.sort()
-			return x, err
+			return rangesIndex(all), err
 		}
 		if r := u.Info(); r.err != nil || u.IsType() {
 			continue
@@ -124,9 +186,17 @@ func (f *File) roots() (*addrIndex, error) {
 			continue
 		}
 		for _, r := range rs {
-			x.all = append(x.all, unitRange{r, u.Off})
+			all = append(all, unitRange{r, u.Off})
 		}
 	}
+}
+
+func rangesIndex(all []unitRange) *addrIndex {
+	return &addrIndex{each: func(fn func(unitRange)) {
+		for _, r := range all {
+			fn(r)
+		}
+	}}
 }
 
 // unitIndexes are the file's indexes of addresses, each read when needed.
@@ -142,8 +212,8 @@ func (f *File) indexes() unitIndexes {
 func (f *File) UnitsFor(a uint64, fn func(*Unit) bool) {
 	var seen []uint64
 	for _, index := range []func() (*addrIndex, error){f.byAddr.aranges, f.byAddr.gdb, f.byAddr.roots} {
-		x, err := index()
-		if x == nil || err != nil && len(x.all) == 0 {
+		x, _ := index()
+		if x == nil {
 			continue // a damaged index is a missing one: nothing rests on it
 		}
 		for _, off := range x.units(a) {
@@ -165,27 +235,26 @@ func (f *File) UnitsFor(a uint64, fn func(*Unit) bool) {
 // from, to and the unit's number.
 func (f *File) gdbAddresses() (*addrIndex, error) {
 	b, err := f.ReadWhole(".gdb_index")
-	x := &addrIndex{}
+	var all []unitRange
 	if err != nil || len(b) < 24 {
-		return x, err
+		return nil, err
 	}
 	u32 := func(i uint64) uint64 {
 		return uint64(b[i]) | uint64(b[i+1])<<8 | uint64(b[i+2])<<16 | uint64(b[i+3])<<24
 	}
 	if v := u32(0); v < 7 || v > 9 {
-		return x, nil
+		return nil, nil
 	}
 	units, types, addrs, end := u32(4), u32(8), u32(12), u32(16)
 	if units > types || types > addrs || addrs > end || end > uint64(len(b)) {
-		return x, damaged(".gdb_index", 0, "its tables are out of order")
+		return nil, damaged(".gdb_index", 0, "its tables are out of order")
 	}
 	for ; end-addrs >= 20; addrs += 20 {
 		low, high, cu := u32(addrs)|u32(addrs+4)<<32, u32(addrs+8)|u32(addrs+12)<<32, u32(addrs+16)
 		if low < high && cu < (types-units)/16 {
 			at := units + 16*cu
-			x.all = append(x.all, unitRange{Range{low, high}, u32(at) | u32(at+4)<<32})
+			all = append(all, unitRange{Range{low, high}, u32(at) | u32(at+4)<<32})
 		}
 	}
-	x.sort()
-	return x, nil
+	return rangesIndex(all), nil
 }

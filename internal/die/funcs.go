@@ -45,8 +45,9 @@ func (u *Unit) Functions(buf *Buffer, w *Budget, fn func(Entry) bool) error {
 }
 
 // KeptFunctions is Functions for a unit that more will be asked of: it is kept
-// in memory as long as there is room, and fn's entries may be kept too.
-func (u *Unit) KeptFunctions(fn func(Entry) bool) error {
+// in memory as long as there is room, and fn's entries may be kept too. Functions
+// that are nested in one are visited if fn enters it.
+func (u *Unit) KeptFunctions(fn func(Entry) Step) error {
 	b, err := u.body(nil)
 	if err != nil {
 		return err
@@ -54,10 +55,19 @@ func (u *Unit) KeptFunctions(fn func(Entry) bool) error {
 	if r := u.info(b); r.err != nil {
 		return r.err
 	}
-	return b.functions(fn)
+	return b.steps(fn)
 }
 
 func (b *body) functions(fn func(Entry) bool) error {
+	return b.steps(func(e Entry) Step {
+		if fn(e) {
+			return Enter
+		}
+		return Stop
+	})
+}
+
+func (b *body) steps(fn func(Entry) Step) error {
 	data := b.b
 	i := b.u.header
 	for depth := 0; ; {
@@ -90,8 +100,14 @@ func (b *body) functions(fn func(Entry) bool) error {
 		if i < 0 || i > len(data) {
 			return b.damaged(start, "an entry beyond the unit's end")
 		}
-		if a.role == roleFunc && !fn(Entry{a, b, start, vals, i}) {
-			return nil
+		role := a.role
+		if role == roleFunc {
+			switch fn(Entry{a, b, start, vals, i}) {
+			case Stop:
+				return nil
+			case Pass:
+				role = rolePass
+			}
 		}
 		if !a.HasChildren {
 			if depth == 0 {
@@ -99,7 +115,7 @@ func (b *body) functions(fn func(Entry) bool) error {
 			}
 			continue
 		}
-		if a.role == rolePass && depth > 0 {
+		if role == rolePass && depth > 0 {
 			if a.sibling >= 0 {
 				to := int(b.u.File.U32(data[vals+int(a.sibling):]))
 				if to < i || to > len(data) {

@@ -1,6 +1,7 @@
 package dwline
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 )
@@ -18,8 +19,29 @@ func (t *Table) appendSequences(dst []Sequence) ([]Sequence, error) {
 	begin, low := t.program, uint64(0)
 	// moved: the next row may be lower than low, because it is the first or an opcode set the address.
 	moved := true
+	usual := m.usual()
 	for len(m.b) > 0 {
 		op := m.b[0]
+		if usual && op < base && len(m.b) >= 4 {
+			// Most opcodes have nothing to do with addresses.
+			n := 0
+			switch op {
+			case lnsSetFile, lnsSetColumn, lnsAdvanceLine, lnsSetISA:
+				if m.b[1] < 0x80 {
+					n = 2
+				}
+			case lnsNegateStmt, lnsSetBasicBlock, lnsSetPrologueEnd, lnsSetEpilogueBegin:
+				n = 1
+			case 0:
+				if m.b[1] == 2 && m.b[2] == lneSetDiscriminator && m.b[3] < 0x80 {
+					n = 4
+				}
+			}
+			if n > 0 {
+				m.b = m.b[n:]
+				continue
+			}
+		}
 		switch {
 		case op >= base && single:
 			m.row.Addr += m.advance[op]
@@ -65,4 +87,11 @@ func (t *Table) appendSequences(dst []Sequence) ([]Sequence, error) {
 		return dst, m.err
 	}
 	return dst, nil
+}
+
+// usual reports whether the standard opcodes have the operands that they are
+// known to have.
+func (m *machine) usual() bool {
+	n := min(len(m.t.lens), len(standardOperands)-1)
+	return bytes.Equal(m.t.lens[:n], standardOperands[1:n+1])
 }
