@@ -233,34 +233,36 @@ func BenchmarkGoTable(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	open := func() *elfsym.GoFuncTable {
+	with := func(do func(*elfsym.GoFuncTable)) {
 		f, err := elfsym.Open(name)
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.Cleanup(func() { f.Close() })
+		defer f.Close()
 		tab, err := f.GoFuncs()
 		if err != nil || tab == nil {
 			b.Fatal(tab, err)
 		}
-		return tab
+		do(tab)
 	}
 	b.Run("find", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			open()
+			with(func(*elfsym.GoFuncTable) {})
 		}
 	})
 	b.Run("list", func(b *testing.B) {
 		b.ReportAllocs()
 		n := 0
 		for b.Loop() {
-			for _, err := range open().Funcs() {
-				if err != nil {
-					b.Fatal(err)
+			with(func(tab *elfsym.GoFuncTable) {
+				for _, err := range tab.Funcs() {
+					if err != nil {
+						b.Fatal(err)
+					}
+					n++
 				}
-				n++
-			}
+			})
 		}
 		b.ReportMetric(float64(n)/float64(b.N), "functions")
 	})
@@ -268,22 +270,25 @@ func BenchmarkGoTable(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			n := 0
-			for range open().Lookup("runtime.main") {
-				n++
-			}
+			with(func(tab *elfsym.GoFuncTable) {
+				for range tab.Lookup("runtime.main") {
+					n++
+				}
+			})
 			if n != 1 {
 				b.Fatal(n)
 			}
 		}
 	})
 	b.Run("frames", func(b *testing.B) {
-		tab := open()
-		fn, _ := drain(tab.Lookup("runtime.main"))
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := tab.Frames(fn[0].Addr + 100); err != nil {
-				b.Fatal(err)
+		with(func(tab *elfsym.GoFuncTable) {
+			fn, _ := drain(tab.Lookup("runtime.main"))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := tab.Frames(fn[0].Addr + 100); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
+		})
 	})
 }
