@@ -57,7 +57,11 @@ func generate(ctx context.Context, kind string, n int, out string) error {
 func generated(n int) *elfwrite.File {
 	f := &elfwrite.File{Machine: elf.EM_X86_64, Type: elf.ET_EXEC}
 	f.Sections = []elfwrite.Section{{Name: ".text", Flags: elf.SHF_ALLOC | elf.SHF_EXECINSTR, Addr: 0x401000, Bytes: make([]byte, n*16)}}
-	f.Segments = []elfwrite.Segment{{Type: elf.PT_LOAD, Flags: elf.PF_R | elf.PF_X, Covers: [2]string{".text", ".text"}, Align: 0x1000}}
+	// Linkers write a build-id, and what looks for one would read all notes else.
+	f.Sections = append(f.Sections, elfwrite.Section{Name: ".note.gnu.build-id", Flags: elf.SHF_ALLOC, Align: 4,
+		Notes: []elfwrite.Note{{Name: "GNU", Type: 3, Desc: binary.BigEndian.AppendUint64(make([]byte, 12), uint64(n))}}})
+	f.Segments = []elfwrite.Segment{{Type: elf.PT_LOAD, Flags: elf.PF_R | elf.PF_X, Covers: [2]string{".text", ".text"}, Align: 0x1000},
+		{Type: elf.PT_NOTE, Flags: elf.PF_R, Covers: [2]string{".note.gnu.build-id", ".note.gnu.build-id"}, Align: 4}}
 	return f
 }
 

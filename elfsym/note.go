@@ -1,10 +1,10 @@
 package elfsym
 
 import (
+	"bytes"
 	"debug/elf"
 	"fmt"
 	"iter"
-	"strings"
 
 	"github.com/probels/probels/internal/wire"
 )
@@ -135,6 +135,7 @@ func parseNotes(l wire.Layout, b []byte, a noteArea) iter.Seq2[Note, error] {
 			align = 8
 		}
 		size := uint64(len(b))
+		var owners lastName
 		for pos := uint64(0); size-pos >= 12; {
 			// 64-bit sums of 32-bit sizes cannot overflow.
 			namesz, descsz := uint64(l.U32(b[pos:])), uint64(l.U32(b[pos+4:]))
@@ -147,12 +148,12 @@ func parseNotes(l wire.Layout, b []byte, a noteArea) iter.Seq2[Note, error] {
 				yield(Note{}, damaged(a.name, a.off+pos, "name of %d and descriptor of %d bytes, %d left", namesz, descsz, size-pos-12))
 				return
 			}
-			name := string(b[pos+12 : pos+12+namesz])
-			if i := strings.IndexByte(name, 0); i >= 0 {
+			name := b[pos+12 : pos+12+namesz]
+			if i := bytes.IndexByte(name, 0); i >= 0 {
 				name = name[:i]
 			}
 			n := Note{
-				Name: name, Type: l.U32(b[pos+8:]), Desc: b[desc:end:end],
+				Name: owners.name(name), Type: l.U32(b[pos+8:]), Desc: b[desc:end:end],
 				Section: a.name, Offset: Offset(a.off + pos),
 			}
 			if !yield(n, nil) {
@@ -161,6 +162,17 @@ func parseNotes(l wire.Layout, b []byte, a noteArea) iter.Seq2[Note, error] {
 			pos = min(roundUp(end, align), size) // the last may lack its padding
 		}
 	}
+}
+
+// lastName keeps a name for all that have it in turn: the notes of a section
+// mostly have one owner.
+type lastName struct{ s string }
+
+func (l *lastName) name(b []byte) string {
+	if string(b) != l.s {
+		l.s = string(b)
+	}
+	return l.s
 }
 
 func roundUp(n, align uint64) uint64 { return (n + align - 1) &^ (align - 1) }
@@ -197,7 +209,8 @@ func (f *File) findNoteIn(areas []noteArea, name string, typ uint32) *Note {
 		}
 		for n, err := range parseNotes(f.Layout, b, a) {
 			if err == nil && n.Name == name && n.Type == typ && len(n.Desc) > 0 {
-				return &n
+				found := n // n itself would be an allocation for each note
+				return &found
 			}
 		}
 	}

@@ -91,7 +91,7 @@ func eachErrorOnce(yield func(Probe, error) bool) func(Probe, error) bool {
 }
 
 func (t *Target) listSites(ctx context.Context, m *matcher, yield func(Probe, error) bool) bool {
-	var sites []usdt.Site
+	var sites siteList
 	for s, err := range usdt.Sites(t.f) {
 		switch {
 		case ctx.Err() != nil:
@@ -101,29 +101,15 @@ func (t *Target) listSites(ctx context.Context, m *matcher, yield func(Probe, er
 				return false
 			}
 		case m.site(s.Provider, s.Name):
-			sites = append(sites, s)
+			sites.add(&s)
 		}
 	}
-	for _, i := range siteOrder(sites) {
-		if !yield(t.siteProbe(&sites[i]), nil) {
+	for _, i := range sites.order() {
+		if !yield(t.siteProbe(sites.at(i)), nil) {
 			return false
 		}
 	}
 	return true
-}
-
-// siteOrder is the order by provider and name; the sites of one probe stay in
-// the order of their notes.
-func siteOrder(sites []usdt.Site) []uint32 {
-	order := make([]uint32, len(sites))
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	slices.SortFunc(order, func(i, k uint32) int {
-		a, b := &sites[i], &sites[k]
-		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Name, b.Name), cmp.Compare(i, k))
-	})
-	return order
 }
 
 func (t *Target) siteProbe(s *usdt.Site) Probe {

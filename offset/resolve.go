@@ -282,16 +282,16 @@ func (r *resolution) allSites() []*usdt.Site {
 		return r.siteList
 	}
 	r.sitesRead = true
-	var sites []usdt.Site
+	var sites siteList
 	for s, err := range usdt.Sites(r.t.f) {
 		if err != nil {
 			r.problem(err)
 		} else {
-			sites = append(sites, s)
+			sites.add(&s)
 		}
 	}
-	for _, i := range siteOrder(sites) {
-		r.siteList = append(r.siteList, &sites[i])
+	for _, i := range sites.order() {
+		r.siteList = append(r.siteList, sites.at(i))
 	}
 	return r.siteList
 }

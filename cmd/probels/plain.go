@@ -19,6 +19,7 @@ type plainPrinter struct {
 	usdt, uprobe   string // what lines begin with
 	data           string
 	last, lastKind string
+	site           *usdt.Site // the last one, of another line
 	args           []operand.Arg
 	sigs           *describer
 }
@@ -35,9 +36,12 @@ func (p *plainPrinter) probe(pr offset.Probe) {
 	out := p.a.out
 	if pr.Kind == offset.KindUSDT {
 		// Sorted, so the sites of a probe come together.
-		if line := spellUSDT(p.usdt, pr.Site); line != p.last {
-			p.last = line
-			out.WriteString(line)
+		if s := pr.Site; p.site == nil || s.Name != p.site.Name || s.Provider != p.site.Provider {
+			p.site = s
+			out.WriteString(p.usdt)
+			out.WriteString(quote(s.Provider))
+			out.WriteByte(':')
+			out.WriteString(quote(s.Name))
 			out.WriteByte('\n')
 		} else if !p.o.verbose {
 			return

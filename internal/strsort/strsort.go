@@ -143,9 +143,13 @@ func (s *sorter) sort(items []item, depth int) {
 
 // rest sorts items whose strings are nearly always one and the same.
 func (s *sorter) rest(items []item) {
-	same := true
+	same, sorted := true, true
 	for i := 1; i < len(items) && same; i++ {
 		same = items[i].name == items[0].name
+		sorted = sorted && items[i-1].index < items[i].index
+	}
+	if same && sorted {
+		return
 	}
 	for len(items) > 1 {
 		pivot := items[s.rand.IntN(len(items))]
