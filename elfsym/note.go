@@ -53,7 +53,7 @@ func (f *File) Notes() iter.Seq2[Note, error] {
 type NoteSection struct {
 	Name   string
 	Offset Offset
-	Data   []byte // the caller's
+	Data   string // records can have parts of it without a copy
 }
 
 // NoteSections are the SHT_NOTE sections (PT_NOTE segments in a file without
@@ -65,8 +65,11 @@ func (f *File) NoteSections(want func(name string) bool) iter.Seq2[NoteSection, 
 			if !want(a.name) {
 				continue
 			}
-			b, err := f.noteBytes(a)
-			if !yield(NoteSection{a.name, Offset(a.off), b}, err) {
+			text, err := "", a.err
+			if err == nil {
+				text, err = f.text(a.off, a.size, a.name)
+			}
+			if !yield(NoteSection{a.name, Offset(a.off), text}, err) {
 				return
 			}
 		}

@@ -140,7 +140,7 @@ func TestNoteSections(t *testing.T) {
 		elfwrite.Section{Name: ".note.b", Notes: []elfwrite.Note{{Name: "b", Type: 1}}})
 	f := parse(t, w.Bytes())
 	got := mustDrain(t, f.NoteSections(func(name string) bool { return name == ".note.b" }))
-	if len(got) != 1 || got[0].Name != ".note.b" || uint64(got[0].Offset) != headerOf(t, w.Bytes(), ".note.b").Offset || !bytes.Contains(got[0].Data, []byte("b\x00")) {
+	if len(got) != 1 || got[0].Name != ".note.b" || uint64(got[0].Offset) != headerOf(t, w.Bytes(), ".note.b").Offset || !strings.Contains(got[0].Data, "b\x00") {
 		t.Errorf("got %v", got)
 	}
 }

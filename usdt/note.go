@@ -1,7 +1,6 @@
 package usdt
 
 import (
-	"bytes"
 	"debug/elf"
 	"fmt"
 	"iter"
@@ -29,8 +28,8 @@ const (
 type area struct {
 	wire.Layout
 	sec  elfsym.NoteSection
-	text string // the same bytes: the strings of all notes are parts of it
-	mark []byte // the bytes that type and owner make in every note
+	text string // of sec: the strings of all notes are parts of it
+	mark string // the bytes that type and owner make in every note
 }
 
 // notes yields the stapsdt notes of a section. What is not one is reported.
@@ -38,7 +37,7 @@ func notes(f *elfsym.File, sec elfsym.NoteSection) iter.Seq2[note, error] {
 	a := area{
 		Layout: wire.Layout{Big: f.ByteOrder() == elf.ELFDATA2MSB, Is64: f.Class() == elf.ELFCLASS64},
 		sec:    sec,
-		text:   string(sec.Data),
+		text:   sec.Data,
 	}
 	ours := strings.HasPrefix(sec.Name, ".note.stapsdt")
 	return func(yield func(note, error) bool) {
@@ -78,14 +77,16 @@ func (a *area) fail(pos int, format string, args ...any) error {
 // note reads the one at pos into n; false if it is of another kind. next is where
 // the following one should be; after an error it is the end.
 func (a *area) note(pos int, n *note) (ok bool, next int, err error) {
-	b := a.sec.Data[pos:]
-	namesz, descsz, typ := uint64(a.U32(b)), uint64(a.U32(b[4:])), a.U32(b[8:])
+	left := uint64(len(a.text) - pos)
+	var b [headerSize]byte
+	copy(b[:], a.text[pos:pos+headerSize])
+	namesz, descsz, typ := uint64(a.U32(b[:])), uint64(a.U32(b[4:])), a.U32(b[8:])
 	desc := headerSize + roundUp(namesz)
 	end := desc + descsz
-	if end > uint64(len(b)) {
-		return false, len(a.text), a.fail(pos, "it has %d bytes, and %d are left", end, len(b))
+	if end > left {
+		return false, len(a.text), a.fail(pos, "it has %d bytes, and %d are left", end, left)
 	}
-	next = pos + int(min(roundUp(end), uint64(len(b)))) // the last may lack its padding
+	next = pos + int(min(roundUp(end), left)) // the last may lack its padding
 	if namesz != uint64(len(owner)) || !strings.HasPrefix(a.text[pos+headerSize:], owner) || typ != ntStapsdt {
 		return false, next, nil
 	}
@@ -103,10 +104,11 @@ func (a *area) descriptor(n *note, pos, from, to int) error {
 	if to-from < 3*w {
 		return a.fail(pos, "no room for its addresses")
 	}
-	b := a.sec.Data[from:to]
+	var b [3 * 8]byte
+	copy(b[:3*w], a.text[from:])
 	*n = note{
 		at:  a.sec.Offset + elfsym.Offset(pos),
-		loc: elfsym.Addr(a.Word(b)), base: elfsym.Addr(a.Word(b[w:])), semaphore: elfsym.Addr(a.Word(b[2*w:])),
+		loc: elfsym.Addr(a.Word(b[:])), base: elfsym.Addr(a.Word(b[w:])), semaphore: elfsym.Addr(a.Word(b[2*w:])),
 	}
 	text := a.text[from+3*w : to]
 	var ok bool
@@ -124,7 +126,7 @@ func (a *area) descriptor(n *note, pos, from, to int) error {
 	// If the note's size is wrong, another one begins in here: a good one has
 	// nothing that looks so.
 	for at := a.find(pos+1, to); at >= 0; at = a.find(at+1, to) {
-		if a.U32(a.sec.Data[at:]) == uint32(len(owner)) {
+		if a.ownerSize(at) == uint32(len(owner)) {
 			return a.fail(pos, "%s:%s: another note begins within it", n.provider, n.name)
 		}
 	}
@@ -134,22 +136,27 @@ func (a *area) descriptor(n *note, pos, from, to int) error {
 	return nil
 }
 
+// ownerSize is the first number of a note, of which all of the header is there.
+func (a *area) ownerSize(pos int) uint32 {
+	var b [4]byte
+	copy(b[:], a.text[pos:])
+	return a.U32(b[:])
+}
+
 // find is where the next stapsdt note begins, at or after from and before to;
 // -1 if none does. It looks for type and owner, which are the same in all.
 func (a *area) find(from, to int) int {
-	if a.mark == nil {
-		a.mark = make([]byte, 4, 4+len(owner))
+	if a.mark == "" {
+		typ := "\x03\x00\x00\x00"
 		if a.Big {
-			a.mark[3] = ntStapsdt
-		} else {
-			a.mark[0] = ntStapsdt
+			typ = "\x00\x00\x00\x03"
 		}
-		a.mark = append(a.mark, owner...)
+		a.mark = typ + owner
 	}
 	const before = headerSize - 4 // of the mark in its note
 	end := min(to+before+len(a.mark)-1, len(a.text))
 	for at := from + before; at < end; {
-		i := bytes.Index(a.sec.Data[at:end], a.mark)
+		i := strings.Index(a.text[at:end], a.mark)
 		if i < 0 {
 			return -1
 		}
