@@ -14,6 +14,7 @@
 // Each row has the median of the wall times, of the time on all processors, and until the first output, and the peak
 // memory of the first run; a command that takes seconds is run a few times only, and one that takes longer than
 // -most seconds is stopped and told as such. Peak memory is at least that of the small program which asks for it, 2 MB.
+// An interrupt ends the run, and what has been measured is printed.
 //
 // The first table has a line for each question, the second all commands.
 // Tables of growth follow: files of ever more of one thing, and what each takes then. The last table is of
@@ -31,6 +32,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -80,23 +82,26 @@ func run() error {
 	}
 	m := &meter{runs: *runs, most: time.Duration(*most * float64(time.Second)), cold: *cold, peak: c.peak}
 	var measured []row
-	for _, r := range c.rows() {
-		if !match.MatchString(r.name) {
-			continue
-		}
+	rows := slices.DeleteFunc(c.rows(), func(r row) bool { return !match.MatchString(r.name) })
+	for _, r := range rows {
 		fmt.Fprintln(os.Stderr, r.name)
-		if err := m.row(ctx, &r); err != nil {
+		if err := m.row(ctx, &r); ctx.Err() != nil {
+			break
+		} else if err != nil {
 			return err
 		}
 		measured = append(measured, r)
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s.\n\n", versions(ctx))
+	fmt.Fprintf(&out, "%s.\n\n", versions(context.Background()))
+	if ctx.Err() != nil {
+		fmt.Fprintf(&out, "Interrupted: %d of %d rows.\n\n", len(measured), len(rows))
+	}
 	printBrief(&out, measured)
 	fmt.Fprintln(&out)
 	printTable(&out, measured, *cold)
 	printGrowth(&out, measured)
-	if *inProcess {
+	if *inProcess && ctx.Err() == nil {
 		if err := printInProcess(ctx, &out, c); err != nil {
 			return err
 		}
