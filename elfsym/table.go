@@ -235,8 +235,10 @@ func (t *Table) Covering(a Addr) []*Symbol {
 
 func (t *Table) sortByAddr() []uint32 {
 	// The order by name decides between aliases.
-	order := slices.Clone(t.order)
-	slices.SortStableFunc(order, func(a, b uint32) int { return cmp.Compare(t.at(a).Addr, t.at(b).Addr) })
+	order := strsort.Numbers(len(t.order), func(i int) uint64 { return uint64(t.at(t.order[i]).Addr) })
+	for i, at := range order {
+		order[i] = t.order[at]
+	}
 	return order
 }
 

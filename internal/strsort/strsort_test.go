@@ -2,6 +2,7 @@ package strsort
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -98,5 +99,22 @@ func BenchmarkReference(b *testing.B) {
 	ns := names(50_000)
 	for b.Loop() {
 		reference(ns)
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for _, mask := range []uint64{0, 1, 0xff, 0xfff0, 0xff00ff, 0xffffffff, 1 << 63, ^uint64(0)} {
+		for _, n := range []int{0, 1, 2, 300, 5000} {
+			keys := make([]uint64, n)
+			want := make([]uint32, n)
+			for i := range keys {
+				keys[i], want[i] = rng.Uint64()&mask|0x400000, uint32(i)
+			}
+			slices.SortStableFunc(want, func(a, b uint32) int { return cmp.Compare(keys[a], keys[b]) })
+			if got := Numbers(n, func(i int) uint64 { return keys[i] }); !slices.Equal(got, want) {
+				t.Errorf("%d numbers of %#x: order differs", n, mask)
+			}
+		}
 	}
 }
