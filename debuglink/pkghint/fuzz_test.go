@@ -13,6 +13,7 @@ func FuzzHint(f *testing.F) {
 	f.Add("ubuntu", "a", "1", "", "deb [x=y] http://m/debian sid main", "[r-debug]\nenabled=0\n", "/x")
 	f.Add("fedora", "", "", "", "", "", "/it's\x1b")
 	f.Add("alpine", "a\nF:\nR:x", "1", "o", "", "", "/x")
+	f.Add("fedora", "", "", "", "", "", "/x\ny")
 	f.Fuzz(func(t *testing.T, id, pkg, version, source, sources, repos, path string) {
 		files := map[string]string{
 			"etc/os-release":                   "ID=" + id + "\nHOME_URL=http://" + pkg + "\n",

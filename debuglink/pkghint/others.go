@@ -15,7 +15,11 @@ func (s *system) byID() string { return "debuginfo(build-id) = " + s.BuildID }
 // fedora is for Fedora, RHEL and their kin. Which package the file belongs to
 // is left to rpm, whose database is not ours to read.
 func (s *system) fedora() {
-	file, ok := quote(s.paths[0])
+	// A path with a line break has been left out: no list of packages has it.
+	file, ok := "", len(s.paths) > 0
+	if ok {
+		file, ok = quote(s.paths[0])
+	}
 	if !ok {
 		s.problem(errors.New("the file's path is not fit for a command"))
 	}
