@@ -30,6 +30,7 @@ type command struct {
 	label string // in the brief table
 	args  []string
 	env   []string
+	ours  bool
 
 	missing bool // the tool is not installed
 	slow    bool // it was stopped
@@ -182,8 +183,9 @@ func (m *meter) run(ctx context.Context, c *command, memory bool) (o once, err e
 	if ctx.Err() != nil {
 		return o, ctx.Err()
 	}
-	// Some tools tell by their status that something was absent.
-	if e := (*exec.ExitError)(nil); errors.As(err, &e) && e.Exited() && o.first > 0 {
+	// Some tools tell by their status that something was absent. What is asked of
+	// ours is there: to refuse quickly is no answer.
+	if e := (*exec.ExitError)(nil); !c.ours && errors.As(err, &e) && e.Exited() && o.first > 0 {
 		err = nil
 	}
 	o.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()

@@ -90,7 +90,11 @@ func (c *corpus) screenRows(l *list) {
 }
 
 // p is probels.
-func (c *corpus) p(args ...string) *command { return c.tool(c.probels, args...) }
+func (c *corpus) p(args ...string) *command {
+	k := c.tool(c.probels, args...)
+	k.ours = true
+	return k
+}
 
 // gdb runs one of GDB's commands.
 func (c *corpus) gdb(file, cmd string) *command {
