@@ -29,6 +29,9 @@ func (c *corpus) growthRows(l *list) {
 		return []*command{c.p("-q", "-k", "uprobe", f), c.tool("nm", f), c.tool("eu-nm", f), c.tool("bpftrace", "-l", "uprobe:"+f+":*"), c.tool("perf", "probe", "-x", f, "-F")}
 	})
 	curve("units", "all functions of DWARF", "units", c.walk)
+	curve("units", "one function of DWARF, by its name", "units", func(f string) []*command {
+		return []*command{c.p("show", f, "unit_0_function_1"), c.gdb(f, "info scope unit_0_function_1"), c.tool("llvm-dwarfdump", "--name=unit_0_function_1", f)}
+	})
 }
 
 // inside is an address some way into a function, where code was inlined; "" if the file

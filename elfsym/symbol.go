@@ -23,13 +23,15 @@ const (
 	PLT     // entries of the procedure linkage table, "read@plt"; see doc.go
 	EHFrame // functions that nothing names, "0x1139"; see File.Starts
 
+	DWARF // functions of the debug information, where no table has them
+
 	Match // functions that were found by their like in another build, which has names
 )
 
 // ownTables is how many of the sources are tables of one file: the first ones.
 const ownTables = 2
 
-var sourceNames = [...]string{"symtab", "dynsym", "debugfile", "minidebug", "gopclntab", "plt", "eh_frame", "match"}
+var sourceNames = [...]string{"symtab", "dynsym", "debugfile", "minidebug", "gopclntab", "plt", "eh_frame", "dwarf", "match"}
 
 // Strings are the names of the sources in the set, as JSON output has them.
 func (s Source) Strings() []string {

@@ -78,7 +78,9 @@
 // there, and only if the code proves to be at the same ones: prelink moves a
 // library and leaves its build-id. A name that the file's own tables have is not
 // looked for in the debug file. A Go program that has neither is read by the table
-// that its runtime keeps of its functions. Options.OwnTables leaves all of that out, and
+// that its runtime keeps of its functions. Where no table has a local function, as
+// after a linker's -x, Resolve asks DWARF for names that are still missing; a
+// listing does not. Options.OwnTables leaves all of that out, and
 // nothing is fetched over a network unless Options.Debug has a Fetcher.
 //
 // USDT probes come from .note.stapsdt. A probe has one site for each place in the

@@ -378,7 +378,7 @@ func (x *explainer) stripped(e *NotFoundError) bool {
 		return false
 	}
 	for _, s := range e.Searched {
-		if strings.HasPrefix(s, elfsym.DebugFile.String()+" (") && !strings.Contains(s, "(none)") || strings.HasPrefix(s, elfsym.GoTable.String()+" (") {
+		if strings.HasPrefix(s, elfsym.DebugFile.String()+" (") && !strings.Contains(s, "(none)") || strings.HasPrefix(s, elfsym.GoTable.String()+" (") || strings.HasPrefix(s, elfsym.DWARF.String()+" (") {
 			return false
 		}
 	}

@@ -219,6 +219,9 @@ func (r *resolution) searched() []string {
 			out = append(out, fmt.Sprintf("%v (none)", src))
 		}
 	}
+	if r.dwarfAsked {
+		out = append(out, fmt.Sprintf("%v (no such function)", elfsym.DWARF))
+	}
 	return append(out, fmt.Sprintf("USDT (%d sites)", len(r.allSites())))
 }
 

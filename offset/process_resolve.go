@@ -67,6 +67,7 @@ var processSteps = [...]func(*resolution){
 	func(r *resolution) { r.addresses(); r.describeAddresses() },
 	(*resolution).sourceNames,
 	(*resolution).patterns,
+	(*resolution).dwarfNames,
 }
 
 type processResolution struct {

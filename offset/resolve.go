@@ -39,7 +39,8 @@ func (r Result) One() (Location, error) {
 
 // Resolve finds what each spec stands for, all of them in one pass over each
 // table. Names are tried as the file spells them; if that finds nothing, as
-// their source has them (demangled); if that does not either, as patterns.
+// their source has them (demangled); if that does not either, as patterns. Where
+// the tables have no statics, what is still missing is looked for in DWARF.
 // Every candidate is returned: statics of one name, versions, ifuncs, all sites
 // of a USDT probe. Results are in the order of the specs.
 //
@@ -71,6 +72,7 @@ func (t *Target) Resolve(ctx context.Context, specs ...Spec) ([]Result, error) {
 	r.addresses()
 	r.sourceNames()
 	r.patterns()
+	r.dwarfNames()
 	r.lines()
 	r.matched()
 	r.describeAddresses()
@@ -99,6 +101,8 @@ type resolution struct {
 	functions *elfsym.Table // all of them: read only if a name is not found as it is
 	asked     int           // addresses, one by one
 	notFuncs  map[string][]elfsym.Symbol
+
+	dwarfAsked bool // for names that the tables have not
 
 	matching  *matching         // with the reference, if one was given; made when first needed
 	twinNotes map[string]string // by spec: what the reference says of one that was not found

@@ -37,8 +37,9 @@ func (p *pastePrinter) add(l *offset.Location, site *usdt.Site) {
 	one := paste.Probe{
 		Path: l.Path, Provider: l.Provider, Name: l.Name, Version: l.Version, Addend: l.Addend,
 		Addr: l.Addr, Offset: l.Offset, RefCtr: l.RefCtrOffset,
-		Program: consumer.Program{Machine: f.Machine(), Class: f.Class(), Type: f.Type()},
-		Symbol:  p.symbol,
+		Unlisted: l.Provider == "" && l.Sources&(elfsym.Symtab|elfsym.Dynsym|elfsym.DebugFile) == 0,
+		Program:  consumer.Program{Machine: f.Machine(), Class: f.Class(), Type: f.Type()},
+		Symbol:   p.symbol,
 	}
 	if site != nil {
 		one.Args = site.Args()

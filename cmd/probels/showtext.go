@@ -252,5 +252,9 @@ func (s *shower) try(one *shown) string {
 	}
 	// Comments about arguments that bpftrace does not read are told with them.
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
-	return "bpftrace -e " + shellWord(lines[len(lines)-1])
+	command := "bpftrace -e "
+	if p.probes[0].Unlisted {
+		command = "bpftrace --unsafe -e "
+	}
+	return command + shellWord(lines[len(lines)-1])
 }

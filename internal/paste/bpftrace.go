@@ -37,6 +37,9 @@ func (p *printer) bpftrace(sites []Probe) {
 			}
 		}
 	}
+	if pr.Unlisted { // "Could not resolve address", 0.17
+		p.printf("// %s: an address without a symbol, for which bpftrace wants --unsafe\n", oneLine(pr.title()))
+	}
 	text := strings.Join(append([]string{cFormat(pr.title())}, words...), " ")
 	p.printf("%s { printf(\"%s\\n\"%s); }\n", point, text, joinAfter(values))
 }
@@ -74,7 +77,7 @@ func (pr *Probe) bpftracePoint() (point, why string) {
 	switch {
 	case pr.Provider != "":
 		return "usdt:" + path + ":" + bpftraceQuote(pr.Provider) + ":" + name, ""
-	case pr.Name == "", pr.Shared, strings.Contains(pr.Name, "+"): // behind a "+" it wants a number
+	case pr.Name == "", pr.Shared, pr.Unlisted, strings.Contains(pr.Name, "+"): // behind a "+" it wants a number
 		return "uprobe:" + path + ":0x" + strconv.FormatUint(uint64(pr.Addr), 16), ""
 	case pr.Addend != 0:
 		return "uprobe:" + path + ":" + name + "+" + strconv.FormatUint(pr.Addend, 10), ""

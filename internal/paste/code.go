@@ -28,7 +28,7 @@ func (p *printer) libbpf(sites []Probe) {
 			}
 		}
 		p.printf("SEC(\"usdt/%s:%s:%s\")\nint BPF_USDT(%s", pr.Path, pr.Provider, pr.Name, name)
-	case unsaid || pr.Shared || identifier(pr.Name) != pr.Name:
+	case unsaid || pr.Shared || pr.Unlisted || identifier(pr.Name) != pr.Name:
 		// Only its offset says where it is, which SEC() has no place for.
 		p.printf("/* bpf_program__attach_uprobe(prog, false, -1, %s, 0x%x): %s */\nSEC(\"uprobe\")\nint BPF_KPROBE(on_%s", comment(`"`+pr.Path+`"`), uint64(pr.Offset), comment(pr.title()), name)
 	default:

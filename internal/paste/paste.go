@@ -31,9 +31,10 @@ type Probe struct {
 	// Addend is how far behind the function's beginning the place is.
 	Addend uint64
 
-	// Shared says that the file has other functions of this name, so that only the
-	// address tells which is meant.
-	Shared bool
+	// Shared says that the file has other functions of this name, and Unlisted that
+	// it is in no symbol table that other tools read: only the address tells them
+	// which is meant.
+	Shared, Unlisted bool
 
 	Addr   elfsym.Addr
 	Offset elfsym.Offset
