@@ -88,8 +88,9 @@
 // bits). One name costs a few reads of a few bytes, however large the library.
 // .symtab has none, so its strings are searched for the name, in windows, and then
 // its entries for what points there: comparing numbers, not strings. For more than
-// some names at once the table is walked instead. For patterns and addresses there
-// is [Table].
+// some names at once the table is walked instead. [File.Containing] finds names by
+// a part of them in the same way, which is how a pattern is looked for. For all
+// names sorted, and for addresses, there is [Table].
 //
 // # What is there without names
 //

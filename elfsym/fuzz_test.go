@@ -249,6 +249,7 @@ func checkSymbols(t *testing.T, f *elfsym.File) {
 				}
 			}
 		}
+		containing(t, f, src, syms, len(errs) == 0, byName)
 		// What is looked up is one of those that are listed.
 		for name := range names {
 			for s, err := range f.Lookup(src, name, name+"@V") {
@@ -371,4 +372,34 @@ func FuzzSplitVersion(f *testing.F) {
 			t.Errorf("%q still has a version: %q", name, version2)
 		}
 	})
+}
+
+// containing holds what is found by a part of a name, the middle of the first one
+// and of one other, against the listing.
+func containing(t *testing.T, f *elfsym.File, src elfsym.Source, syms []elfsym.Symbol, sound bool, listed map[string]bool) {
+	var texts []string
+	for _, i := range []int{0, len(syms) / 2} {
+		if i < len(syms) && len(syms[i].Name) < 1000 {
+			n := len(syms[i].Name)
+			texts = append(texts, syms[i].Name[n/4:n-n/4])
+		}
+	}
+	if len(texts) == 0 {
+		return
+	}
+	want := 0
+	for i := range syms {
+		if strings.Contains(syms[i].Name, texts[0]) || strings.Contains(syms[i].Name, texts[len(texts)-1]) {
+			want++
+		}
+	}
+	got, _ := drain(f.Containing(src, texts...))
+	if sound && len(got) != want {
+		t.Errorf("%v: %q is within %d names, %d were found", src, texts, want, len(got))
+	}
+	for i := range got {
+		if !listed[fmt.Sprintf("%+v", got[i])] {
+			t.Errorf("%v: %q leads to %+v, which is not listed", src, texts, got[i])
+		}
+	}
 }

@@ -335,25 +335,22 @@ func (q *query) searched(want []wanted) (ok, more bool) {
 		return true, true
 	}
 	slices.Sort(hits)
-	return true, q.pointers(want, slices.Compact(hits), uint64(longest+1+maxVersion))
+	hits = slices.Compact(hits)
+	return true, q.pointing(func(name uint32) bool { return contains(hits, name) }, uint64(longest+1+maxVersion),
+		func(s *Symbol) bool { return anyMatches(want, s) })
 }
 
-// pointers yields the wanted symbols among those whose name is at one of the
-// places. Many may point to one place, so each name is read once.
-func (q *query) pointers(want []wanted, hits []uint32, longest uint64) bool {
+// pointing yields the wanted symbols among those whose name, of at most longest
+// bytes, is at a place that was found.
+func (q *query) pointing(found func(name uint32) bool, longest uint64, wanted func(*Symbol) bool) bool {
 	t := q.t
-	names := make(map[uint32]string, min(len(hits), 8))
+	names := nameReader{strs: t.strs, longest: longest, names: make(map[uint32]string, 8)}
 	var source uint32          // where the name of the last STT_FILE is
 	fileName, read := "", true // that name, if it was read since
-	wanted := func(raw rawSymbol) bool {
-		name, ok := names[raw.name]
-		if !ok {
-			var err error
-			name, err = t.strs.at(uint64(raw.name), longest)
-			names[raw.name] = name // "" is nobody's
-			if err != nil && !q.yield(Symbol{}, err) {
-				return false
-			}
+	one := func(raw rawSymbol) bool {
+		name, err := names.at(raw.name)
+		if err != nil && !q.yield(Symbol{}, err) {
+			return false
 		}
 		if name == "" || t.skips(raw, name) {
 			return true
@@ -363,7 +360,7 @@ func (q *query) pointers(want []wanted, hits []uint32, longest uint64) bool {
 			read = true
 		}
 		s, err := q.symbol(raw, name, fileName)
-		if err == nil && !anyMatches(want, &s) {
+		if err == nil && !wanted(&s) {
 			return true
 		}
 		return q.emit(raw.index, &s, err)
@@ -377,12 +374,45 @@ func (q *query) pointers(want []wanted, hits []uint32, longest uint64) bool {
 			name, typ := t.f.nameAndType(b)
 			if typ == elf.STT_FILE {
 				source, read = name, false
-			} else if contains(hits, name) && !wanted(t.f.decodeRaw(b, i)) {
+			} else if found(name) && !one(t.f.decodeRaw(b, i)) {
 				return false
 			}
 		}
 		return true
 	})
+}
+
+// A nameReader reads names of symbols, each once: many may point to one.
+type nameReader struct {
+	strs    *stringTable
+	longest uint64
+	names   map[uint32]string
+	spent   uint64 // bytes
+}
+
+// at is the name at one place; "", which is nobody's, after an error was told.
+func (r *nameReader) at(i uint32) (string, error) {
+	name, ok := r.names[i]
+	if ok {
+		return name, nil
+	}
+	var err error
+	if r.spent <= r.strs.size {
+		name, err = r.strs.at(uint64(i), r.longest)
+	} else {
+		// Names that are tails of each other: it is less to have all of them.
+		var all string
+		if all, err = r.strs.whole(); err == nil {
+			if name, ok = cstring(all, uint64(i)); !ok {
+				err = damaged(r.strs.part, uint64(i), "the name there has no end")
+			}
+		}
+	}
+	if r.spent += uint64(len(name)); err != nil {
+		r.spent += r.longest
+	}
+	r.names[i] = name
+	return name, err
 }
 
 // contains is a binary search that is nearly always over at once: with one hit

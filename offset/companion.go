@@ -130,24 +130,25 @@ func sameAddresses(f, debug *elfsym.File) error {
 	return nil
 }
 
-// symbols yields the companion's, marked with where they are from.
-func (c *companion) symbols(yield func(elfsym.Symbol, error) bool) {
-	for s, err := range c.f.Symbols(c.table) {
-		if s.Source = c.source; !yield(s, err) {
-			return
-		}
-	}
+// symbols are the companion's, marked with where they are from: those that have
+// one of the texts in their names, or all.
+func (c *companion) symbols(texts []string) iter.Seq2[elfsym.Symbol, error] {
+	return c.marked(symbols(c.f, c.table, texts))
 }
 
-// lookup yields the companion's symbols of the names.
-func (c *companion) lookup(names []string) iter.Seq2[elfsym.Symbol, error] {
+func (c *companion) marked(syms iter.Seq2[elfsym.Symbol, error]) iter.Seq2[elfsym.Symbol, error] {
 	return func(yield func(elfsym.Symbol, error) bool) {
-		for s, err := range c.f.Lookup(c.table, names...) {
+		for s, err := range syms {
 			if s.Source = c.source; !yield(s, err) {
 				return
 			}
 		}
 	}
+}
+
+// lookup are the companion's symbols of the names.
+func (c *companion) lookup(names []string) iter.Seq2[elfsym.Symbol, error] {
+	return c.marked(c.f.Lookup(c.table, names...))
 }
 
 // asksOutside is called before names are taken from more than the file's own

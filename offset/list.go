@@ -177,9 +177,10 @@ func (t *Target) table(ctx context.Context, kind Kind, m *matcher, report func(e
 	if err != nil && !report(err) {
 		return nil, false
 	}
-	sources := []iter.Seq2[elfsym.Symbol, error]{t.f.Symbols(elfsym.Symtab | elfsym.Dynsym)}
+	texts := m.texts()
+	sources := []iter.Seq2[elfsym.Symbol, error]{symbols(t.f, elfsym.Symtab|elfsym.Dynsym, texts)}
 	for _, c := range companions {
-		sources = append(sources, c.symbols)
+		sources = append(sources, c.symbols(texts))
 	}
 	n := 0
 	ok = true
@@ -200,6 +201,15 @@ func (t *Target) table(ctx context.Context, kind Kind, m *matcher, report func(e
 		}
 	})
 	return table, ok
+}
+
+// symbols are a file's, those that have one of the texts in their names; all if
+// there are none.
+func symbols(f *elfsym.File, src elfsym.Source, texts []string) iter.Seq2[elfsym.Symbol, error] {
+	if len(texts) == 0 {
+		return f.Symbols(src)
+	}
+	return f.Containing(src, texts...)
 }
 
 // listed reports whether a symbol is of a kind.
@@ -230,6 +240,27 @@ func newMatcher(patterns []string) *matcher {
 		m.needles = append(m.needles, elfsym.MangledNeedle(p))
 	}
 	return m
+}
+
+// texts are such that every name which matches has one of them as the table spells
+// it; none if that is not sure, or the texts are too short to tell anything.
+func (m *matcher) texts() []string {
+	if m == nil {
+		return nil
+	}
+	const short = 3
+	var out []string
+	for i, g := range m.globs {
+		literal := g.Literal()
+		if len(literal) < short || len(m.needles[i]) < short {
+			return nil
+		}
+		out = append(out, literal)
+		if !strings.Contains(m.needles[i], literal) {
+			out = append(out, m.needles[i])
+		}
+	}
+	return out
 }
 
 func (m *matcher) site(provider, name string) bool {

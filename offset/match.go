@@ -242,7 +242,7 @@ func (t *Target) functionNames(ctx context.Context) iter.Seq2[elfsym.Symbol, err
 			}
 		}
 		for _, c := range companions {
-			for s, err := range c.symbols {
+			for s, err := range c.symbols(nil) {
 				if !yield(s, err) {
 					return
 				}

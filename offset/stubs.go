@@ -84,7 +84,7 @@ func (t *Target) namedAddresses(ctx context.Context, report func(error) bool) ma
 	}
 	sources := []iter.Seq2[elfsym.Symbol, error]{t.f.Symbols(elfsym.Symtab | elfsym.Dynsym), t.f.Symbols(elfsym.PLT)}
 	for _, c := range companions {
-		sources = append(sources, c.symbols)
+		sources = append(sources, c.symbols(nil))
 	}
 	named := map[elfsym.Addr]struct{}{}
 	segs := t.f.Segments()

@@ -54,6 +54,21 @@ func New(text string) Pattern {
 
 func (p Pattern) String() string { return p.text }
 
+// Literal is a text that every match has within it, and the pattern too: the longest
+// that is known. "" if there is none.
+func (p Pattern) Literal() string {
+	if p.literal {
+		return p.text
+	}
+	longest := p.inner
+	for _, text := range []string{p.prefix, p.suffix} {
+		if len(text) > len(longest) {
+			longest = text
+		}
+	}
+	return longest
+}
+
 // Match reports whether the whole of s matches.
 func (p Pattern) Match(s string) bool {
 	if p.literal {
