@@ -40,10 +40,11 @@ const maxScopes = 256
 // scopesOf are the names around an entry, the outermost first.
 func scopesOf(e die.Entry) ([]string, error) {
 	var out []string
-	var err error
-	for n := 0; n < maxScopes; n++ {
-		if e, err = e.Parent(); err != nil || !e.Valid() {
-			break
+	n := 0
+	for e, err := range e.Parents() {
+		if n++; err != nil || n > maxScopes {
+			slices.Reverse(out)
+			return out, err
 		}
 		switch e.Tag {
 		case dwarf.TagNamespace, dwarf.TagModule, dwarf.TagClassType, dwarf.TagStructType, dwarf.TagUnionType,
@@ -68,7 +69,7 @@ func scopesOf(e die.Entry) ([]string, error) {
 		}
 	}
 	slices.Reverse(out)
-	return out, err
+	return out, nil
 }
 
 // lastNames are what DW_AT_name may have of a qualified name: all that follows

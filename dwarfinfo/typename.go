@@ -401,37 +401,41 @@ func (t *Type) QualifiedName() string {
 // typeScopes are the names around a type, the outermost first.
 func typeScopes(e die.Entry) []string {
 	var out []string
-walk:
-	for range maxScopes {
-		var err error
-		if e, err = e.Parent(); err != nil || !e.Valid() {
+	for n := 0; n < maxScopes; n++ {
+		name, outer := scopeOf(e)
+		if name == "" {
 			break
 		}
-		name := ""
-		switch e.Tag {
+		out = append(out, name)
+		e = outer
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// scopeOf is the nearest scope that a type's name is in, and the entry that says
+// what that is in; "" if none is, or one that has no names of its own in it: a
+// function, or a structure without a name.
+func scopeOf(e die.Entry) (name string, outer die.Entry) {
+	for p, err := range e.Parents() {
+		if err != nil {
+			break
+		}
+		switch p.Tag {
 		case dwarf.TagNamespace, dwarf.TagModule, dwarf.TagClassType, dwarf.TagStructType, dwarf.TagUnionType, dwarf.TagInterfaceType:
-			outer := e
-			_ = e.Origins(func(o die.Entry) bool {
+			_ = p.Origins(func(o die.Entry) bool {
 				if outer = o; name == "" {
 					name = o.Name()
 				}
 				return true
 			})
-			e = outer
+			if name == "" && outer.Tag == dwarf.TagNamespace {
+				name = anonymous
+			}
+			return name, outer
 		case dwarf.TagSubprogram, dwarf.TagLexDwarfBlock, dwarf.TagInlinedSubroutine:
-			break walk
-		default:
-			continue
-		}
-		switch {
-		case name != "":
-			out = append(out, name)
-		case e.Tag == dwarf.TagNamespace:
-			out = append(out, anonymous)
-		default:
-			break walk // an anonymous struct has no names of its own in it
+			return "", outer
 		}
 	}
-	slices.Reverse(out)
-	return out
+	return "", outer
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // body is a unit's bytes, from its header on, and its abbreviations.
@@ -14,8 +15,9 @@ type body struct {
 	ab *abbrevTable
 	f  format
 
-	scopeOnce sync.Once
-	scopes    scopeIndex
+	parentSteps atomic.Int64 // until there are scopes
+	scopeOnce   sync.Once
+	scopes      scopeIndex
 }
 
 type abbrevKey struct {

@@ -106,6 +106,8 @@ func walkUnit(t *testing.T, u *die.Unit, budget *die.Budget, left *int) {
 	n := uint64(1)
 	last := root.Off()
 	path := []die.Entry{root} // the entries around the one under way
+	var parents []parent
+	var siblings siblings
 	ask(t, root, budget, left)
 	err = root.Walk(func(e die.Entry, depth int) die.Step {
 		if n++; n > u.Size {
@@ -119,15 +121,63 @@ func walkUnit(t *testing.T, u *die.Unit, budget *die.Budget, left *int) {
 			t.Fatalf("depth %d behind %d", depth, len(path)-1)
 		}
 		path = append(path[:depth], e)
+		siblings = siblings.ended(e, depth)
 		if *left > 0 {
-			if p, err := e.Parent(); err != nil || !p.Same(path[depth-1]) {
-				t.Fatalf("the entry at %#x is in %#x, %v, not in %#x", e.Off(), p.Off(), err, path[depth-1].Off())
-			}
+			parents = append(parents, parent{e, path[depth-1]})
 			ask(t, e, budget, left)
 		}
 		return die.Enter
 	})
 	hold(t, err)
+	for _, p := range parents {
+		if siblings.lied {
+			return // which entries are in which is then a matter of whom one asks
+		}
+		got := p.e
+		for outer, err := range p.e.Parents() {
+			if hold(t, err); err != nil {
+				t.Fatalf("the entry at %#x: %v", p.e.Off(), err)
+			}
+			got = outer
+			break
+		}
+		if !got.Same(p.parent) {
+			t.Fatalf("the entry at %#x is in %#x, not in %#x", p.e.Off(), got.Off(), p.parent.Off())
+		}
+	}
+}
+
+type parent struct{ e, parent die.Entry }
+
+// siblings are the entries, of those around the one under way, that say where the
+// next is on their level.
+type siblings struct {
+	open []sibling
+	lied bool // or said what the walk cannot tell
+}
+
+type sibling struct {
+	depth int
+	to    uint64
+}
+
+// ended takes in the next entry.
+func (x siblings) ended(e die.Entry, depth int) siblings {
+	for n := len(x.open) - 1; n >= 0 && x.open[n].depth >= depth; n-- {
+		x.lied = x.lied || x.open[n].depth > depth || x.open[n].to != e.Off()
+		x.open = x.open[:n]
+	}
+	for _, o := range x.open {
+		x.lied = x.lied || o.to <= e.Off()
+	}
+	if v, ok := e.Val(dwarf.AttrSibling); ok && e.HasChildren {
+		to := v.U
+		if v.Form != die.FormRefAddr {
+			to += e.Unit().Off
+		}
+		x.open = append(x.open, sibling{depth, to})
+	}
+	return x
 }
 
 // ask asks one entry for everything.

@@ -1,6 +1,8 @@
 package die
 
 import (
+	"cmp"
+	"iter"
 	"math"
 	"slices"
 )
@@ -61,20 +63,78 @@ func (b *body) findScopes() (x scopeIndex) {
 	return x
 }
 
-// Parent is the entry that this one is a child of; not Valid for the root.
-func (e Entry) Parent() (Entry, error) {
-	if !e.Valid() || e.IsRoot() {
-		return Entry{}, nil
-	}
-	x := e.b.scopeIndex()
-	i, _ := slices.BinarySearchFunc(x.all, int32(e.off), func(s scope, off int32) int { return int(s.start) - int(off) })
-	for i--; i >= 0; i = int(x.all[i].parent) {
-		if int(x.all[i].end) > e.off {
-			return e.b.entry(int(x.all[i].start))
+// perStep is one in how many of a unit's bytes entries may be passed, in all, on the
+// way to those whose parents are asked for, before the index is made. On such a way
+// all is passed over that says where it ends, so that most are short; the index
+// takes a step for every dozen bytes.
+const perStep = 32
+
+// Parents are the entries that this one is in, the innermost first and the unit's root
+// last; none of the root.
+func (e Entry) Parents() iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		if !e.Valid() || e.IsRoot() {
+			return
+		}
+		if e.b.parentSteps.Load() < int64(len(e.b.b)/perStep) {
+			open, steps, err := e.b.above(e.off)
+			e.b.parentSteps.Add(steps)
+			if err != nil {
+				yield(Entry{}, err)
+			}
+			for _, p := range slices.Backward(open) {
+				if !yield(p, nil) {
+					return
+				}
+			}
+			return
+		}
+		x := e.b.scopeIndex()
+		i, _ := slices.BinarySearchFunc(x.all, int32(e.off), func(s scope, off int32) int { return int(s.start) - int(off) })
+		found := false
+		for i--; i >= 0; i = int(x.all[i].parent) {
+			if int(x.all[i].end) > e.off {
+				found = true
+				if p, err := e.b.entry(int(x.all[i].start)); !yield(p, err) || err != nil {
+					return
+				}
+			}
+		}
+		if !found {
+			yield(Entry{}, cmp.Or(x.err, e.b.outside(e.off)))
 		}
 	}
-	if x.err != nil {
-		return Entry{}, x.err
+}
+
+func (b *body) outside(off int) error { return b.damaged(off, "an entry outside of the unit's tree") }
+
+// above are the entries that the one at an offset is in, the unit's root first, and
+// how many were passed on the way.
+func (b *body) above(off int) (open []Entry, steps int64, err error) {
+	for i := b.u.header; i < off; steps++ {
+		e, err := b.entry(i)
+		if err != nil {
+			return nil, steps, err
+		}
+		i = e.end
+		if !e.Valid() {
+			open = open[:max(len(open)-1, 0)]
+		} else if e.HasChildren {
+			to, ok, err := e.jump()
+			switch {
+			case err != nil:
+				return nil, steps, err
+			case ok && to <= off && len(open) > 0:
+				i = to
+			case len(open) == maxDepth:
+				return nil, steps, &Error{b.u.Section(), e.Off(), "entries nested too deep", ErrLimit}
+			default:
+				open = append(open, e)
+			}
+		}
+		if len(open) == 0 || i > off {
+			return nil, steps, b.outside(off)
+		}
 	}
-	return Entry{}, e.b.damaged(e.off, "an entry outside of the unit's tree")
+	return open, steps, nil
 }
