@@ -31,7 +31,20 @@ func (p *jsonPrinter) probe(pr offset.Probe) {
 		p.sites = append(p.sites, pr)
 		return
 	}
-	p.symbol(&pr)
+	p.j.b = p.j.b[:0]
+	p.symbol(&p.j, &pr)
+	p.a.out.Write(p.j.b)
+}
+
+func (p *jsonPrinter) record() func([]byte, *offset.Probe) []byte {
+	if p.o.verbose || p.o.noDemangle || p.more != nil {
+		return nil
+	}
+	return func(b []byte, pr *offset.Probe) []byte {
+		j := jsonLine{b}
+		p.symbol(&j, pr)
+		return j.b
+	}
 }
 
 // signatures is what debug information tells, opened when first asked for.
@@ -74,20 +87,21 @@ func (p *jsonPrinter) symbolsOf(sites []offset.Probe) usdt.Symbols {
 	return syms
 }
 
-func (p *jsonPrinter) header(pr *offset.Probe) {
-	p.j.reset()
-	p.j.str("kind", pr.Kind.String())
-	p.j.str("path", pr.Path)
-	p.j.strNonEmpty("build_id", pr.BuildID)
-	writeProcess(&p.j, pr.Object)
+func (p *jsonPrinter) header(j *jsonLine, pr *offset.Probe) {
+	j.begin()
+	j.str("kind", pr.Kind.String())
+	j.str("path", pr.Path)
+	j.strNonEmpty("build_id", pr.BuildID)
+	writeProcess(j, pr.Object)
 	if p.more != nil {
-		p.more(&p.j)
+		p.more(j)
 	}
 }
 
 func (p *jsonPrinter) site(pr *offset.Probe, args []operand.Arg, syms usdt.Symbols) {
 	s, j := pr.Site, &p.j
-	p.header(pr)
+	j.b = j.b[:0]
+	p.header(j, pr)
 	j.str("provider", s.Provider)
 	j.str("name", s.Name)
 	j.uint("address", uint64(s.Addr))
@@ -192,9 +206,10 @@ func writeExtend(j *jsonLine, a *operand.Arg) {
 	}
 }
 
-func (p *jsonPrinter) symbol(pr *offset.Probe) {
-	s, j := pr.Symbol, &p.j
-	p.header(pr)
+// symbol appends a record.
+func (p *jsonPrinter) symbol(j *jsonLine, pr *offset.Probe) {
+	s := pr.Symbol
+	p.header(j, pr)
 	if pr.Kind != offset.KindAnon {
 		j.str("name", s.Name)
 	}
@@ -238,5 +253,5 @@ func (p *jsonPrinter) symbol(pr *offset.Probe) {
 	if pr.Err != nil {
 		j.str("error", pr.Err.Error())
 	}
-	p.a.out.Write(j.line())
+	j.line()
 }

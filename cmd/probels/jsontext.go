@@ -11,7 +11,13 @@ type jsonLine struct {
 	b []byte
 }
 
-func (j *jsonLine) reset() { j.b = append(j.b[:0], '{') }
+func (j *jsonLine) reset() {
+	j.b = j.b[:0]
+	j.begin()
+}
+
+// begin begins an object behind what there is.
+func (j *jsonLine) begin() { j.b = append(j.b, '{') }
 
 // line is the finished object and a newline.
 func (j *jsonLine) line() []byte {

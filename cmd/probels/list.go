@@ -149,13 +149,20 @@ func (l *listing) print(q offset.Query, kinds offset.Kind) int {
 		return 0
 	}
 	n := 0
-	for probe, err := range l.t.Probes(context.Background(), q) {
+	probe := l.p.probe
+	if q.Kinds&offset.KindUSDT == 0 {
+		if r := newRecordWriter(l.a.out, l.p); r != nil {
+			defer r.end()
+			probe = func(pr offset.Probe) { r.add(&pr) }
+		}
+	}
+	for pr, err := range l.t.Probes(context.Background(), q) {
 		if err != nil {
 			l.problem(err)
 			continue
 		}
 		n++
-		l.p.probe(probe)
+		probe(pr)
 	}
 	return n
 }
