@@ -33,14 +33,30 @@ func (l *siteList) at(i uint32) *usdt.Site { return &l.blocks[i/siteBlock][i%sit
 // order is by provider and name; the sites of one probe stay in the order of
 // their notes.
 func (l *siteList) order() []uint32 {
+	name := func(i int) string { return l.at(uint32(i)).Name }
+	if l.oneProvider() { // as nearly all files
+		order, _ := strsort.Order(l.n, name)
+		return order
+	}
 	order, same := strsort.Order(l.n, func(i int) string { return l.at(uint32(i)).Provider })
 	for _, run := range same {
 		part := order[run.First:run.End]
-		names, _ := strsort.Order(len(part), func(i int) string { return l.at(part[i]).Name })
+		names, _ := strsort.Order(len(part), func(i int) string { return name(int(part[i])) })
 		for i, k := range names {
 			names[i] = part[k]
 		}
 		copy(part, names)
 	}
 	return order
+}
+
+func (l *siteList) oneProvider() bool {
+	for _, b := range l.blocks {
+		for i := range b {
+			if b[i].Provider != l.blocks[0][0].Provider {
+				return false
+			}
+		}
+	}
+	return true
 }
