@@ -295,7 +295,9 @@ func (q *query) symbol(raw rawSymbol, name, file string) (Symbol, error) {
 			q.versionErr = err
 		}
 	}
-	return q.t.symbol(raw, name, file, version, entry)
+	var s Symbol
+	err := q.t.symbol(&s, raw, name, file, version, entry)
+	return s, err
 }
 
 // Bounds of a search. A hostile table can be nothing but the name, and a name

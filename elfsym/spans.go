@@ -238,7 +238,8 @@ func (r *spanReader) symbol(p *spanPart, i uint32) (Symbol, error) {
 		}
 		version = v.names[entry&^verHidden]
 	}
-	s, err := t.symbol(raw, name, file, version, entry)
+	var s Symbol
+	err = t.symbol(&s, raw, name, file, version, entry)
 	s.Source = p.mark
 	return s, err
 }

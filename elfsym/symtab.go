@@ -202,6 +202,7 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 	}
 	file := ""
 	var told error // what all functions have in common is reported once
+	var s Symbol
 	one := func(raw rawSymbol) bool {
 		name, ok := cstring(strs, uint64(raw.name))
 		if raw.typ() == elf.STT_FILE {
@@ -224,14 +225,14 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 		if versions != nil {
 			version = versions.names[entry&^verHidden] // 0 (local) and 1 (global) have none
 		}
-		s, err := t.symbol(raw, name, file, version, entry)
-		if err != nil {
+		if err := t.symbol(&s, raw, name, file, version, entry); err != nil {
 			if err == told {
 				return true
 			}
 			told = err
+			return yield(Symbol{}, err)
 		}
-		return yield(s, err)
+		return yield(s, nil)
 	}
 	size := t.f.symSize()
 	return t.eachWindow(func(b []byte, i uint32, err error) bool {
@@ -286,9 +287,10 @@ func (t *symbolTable) badName(raw rawSymbol, size int) error {
 	return e
 }
 
-// symbol makes a Symbol of its raw entry; entry is its word of .gnu.version.
-func (t *symbolTable) symbol(raw rawSymbol, name, file string, version versionName, entry uint16) (Symbol, error) {
-	s := Symbol{
+// symbol fills in the Symbol of a raw entry; entry is its word of .gnu.version. It is
+// filled in place: to hand it over would be a third of the time of a walk.
+func (t *symbolTable) symbol(s *Symbol, raw rawSymbol, name, file string, version versionName, entry uint16) error {
+	*s = Symbol{
 		Name: name, Addr: Addr(raw.value), Size: raw.size,
 		Type: raw.typ(), Bind: elf.ST_BIND(raw.info), Visibility: elf.ST_VISIBILITY(raw.other),
 		Section: t.section(raw), Source: t.src, Index: raw.index,
@@ -301,10 +303,7 @@ func (t *symbolTable) symbol(raw rawSymbol, name, file string, version versionNa
 	} else if t.src == Symtab {
 		s.Name, s.Version, s.Default = SplitVersion(name)
 	}
-	if err := t.f.adjust(&s, raw); err != nil {
-		return Symbol{}, err
-	}
-	return s, nil
+	return t.f.adjust(s, raw)
 }
 
 // section is the index of the symbol's section, taken from SHT_SYMTAB_SHNDX
