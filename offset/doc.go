@@ -79,7 +79,7 @@
 // library and leaves its build-id. A name that the file's own tables have is not
 // looked for in the debug file. A Go program that has neither is read by the table
 // that its runtime keeps of its functions. Where no table has a local function, as
-// after a linker's -x, Resolve asks DWARF for names that are still missing; a
+// after a linker's -x, Resolve asks DWARF for what is still missing, names and addresses; a
 // listing does not. Options.OwnTables leaves all of that out, and
 // nothing is fetched over a network unless Options.Debug has a Fetcher.
 //

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -12,10 +13,7 @@ import (
 	"github.com/probels/probels/elfsym"
 )
 
-// dwarfNames settles, by debug information, names that no table has: of a file
-// that was linked or stripped with -x, which drops the symbols of statics, or whose
-// debug file has no symbol table. Where the tables have such symbols they have all
-// functions, and DWARF, which may have to be inflated first, is left alone.
+// dwarfNames settles, by debug information, names that no table has.
 func (r *resolution) dwarfNames() {
 	var missing []*Result
 	for i := range r.results {
@@ -23,8 +21,22 @@ func (r *resolution) dwarfNames() {
 			missing = append(missing, res)
 		}
 	}
-	if len(missing) == 0 || r.t.opts.OwnTables || r.localsKnown() || r.ctx.Err() != nil {
+	if len(missing) == 0 {
 		return
+	}
+	if d := r.dwarfOnly(); d != nil {
+		r.dwarfAsked = true
+		r.addDWARF(d, missing)
+	}
+}
+
+// dwarfOnly is the debug information, if that is to be asked for functions: of a file
+// that was linked or stripped with -x, which drops the symbols of statics, or whose
+// debug file has no symbol table. Where the tables have such symbols they have all
+// functions, and DWARF, which may have to be inflated first, is left alone.
+func (r *resolution) dwarfOnly() *dwarfinfo.Data {
+	if r.t.opts.OwnTables || r.localsKnown() || r.ctx.Err() != nil {
+		return nil
 	}
 	r.outside = true // even its own may be completed by other files
 	d, err := r.t.DWARF(r.ctx)
@@ -32,21 +44,56 @@ func (r *resolution) dwarfNames() {
 		if !errors.Is(err, ErrNoDWARF) {
 			r.problem(err)
 		}
-		return
+		return nil
 	}
-	r.dwarfAsked = true
-	r.addDWARF(d, missing)
+	return d
 }
 
 // localsKnown reports whether a table has functions that are local, or is of all
 // functions anyway, as Go's.
 func (r *resolution) localsKnown() bool {
-	for s := range r.allFunctions().All() {
-		if s.Source&elfsym.GoTable != 0 || s.Bind == elf.STB_LOCAL && s.Source&elfsym.Dynsym == 0 {
-			return true
+	companions, err := r.stripped()
+	if err != nil {
+		r.problem(err)
+	}
+	has := hasLocals(r.t.f.Symbols(elfsym.Symtab))
+	for _, c := range companions {
+		has = has || c.source == elfsym.GoTable || hasLocals(c.symbols(nil))
+	}
+	return has
+}
+
+// hasLocals looks at the beginning of a table: local symbols come first (gABI,
+// "Symbol Table", sh_info).
+func hasLocals(syms iter.Seq2[elfsym.Symbol, error]) bool {
+	for s, err := range syms {
+		if err == nil && (s.Bind != elf.STB_LOCAL || s.IsFunc()) {
+			return s.Bind == elf.STB_LOCAL
 		}
 	}
 	return false
+}
+
+// dwarfAt says of an address which function of the debug information it is in; false
+// if that is not to be asked, or has none there.
+func (r *resolution) dwarfAt(l *Location) bool {
+	d := r.dwarfOnly()
+	if d == nil {
+		return false
+	}
+	f, err := d.FuncAt(l.Addr)
+	if err != nil {
+		r.problem(err)
+	}
+	if f == nil {
+		return false
+	}
+	s := r.t.dwarfSymbol(f)
+	if l.Addr < s.Addr || uint64(l.Addr-s.Addr) >= s.Size {
+		return false // in a part that was moved away: no distance from the name leads there
+	}
+	l.nameAfter(&s)
+	return true
 }
 
 // A dwarfQuery is one name that a spec can be read as.

@@ -79,6 +79,11 @@ func TestDWARFNames(t *testing.T) {
 				}
 			}
 		}
+		// An address is named by DWARF too.
+		traced := f.functions("call_helper_a")[0]
+		if l, err := resolve(t, tg, offset.At(elfsym.Addr(traced.addr+2))).One(); err != nil || l.Name != "call_helper_a" || l.Addend != 2 || l.Function != elfsym.Addr(traced.addr) {
+			t.Errorf("%s: call_helper_a+2: %+v, %v", name, l, err)
+		}
 		// Two statics of one name are told apart as those of .symtab are, and have sizes.
 		helper := f.functions("helper")
 		if l, err := typed(t, tg, "b.c:helper").One(); err != nil || uint64(l.Offset) != f.place(helper[1].entry, elf.PF_X) || l.Size != helper[1].size {
@@ -111,11 +116,13 @@ func TestDWARFNamesWhenAsked(t *testing.T) {
 	}{
 		{"whole", b, "helper", 2, false},
 		{"whole", b, "no_such_function", 0, false},
+		{"whole", b, "0x1391", 1, false},
 		{"-x", withoutStatics(t, b), "traced", 1, false},
 		{"-x", withoutStatics(t, b), "helper", 2, true},
 		{"-x", withoutStatics(t, b), "no_such_function", 0, true},
 		{"-x", withoutStatics(t, b), "traced@V1", 0, false},
 		{"-x", withoutStatics(t, b), "0x1", 0, false},
+		{"-x", withoutStatics(t, b), "0x1391", 1, true}, // in helper
 		{"-s", withoutSymtab(t, b), "helper", 2, true},
 	} {
 		tg, r := counted(t, c.bytes)

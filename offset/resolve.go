@@ -198,16 +198,20 @@ func (r *resolution) describeAddresses() {
 				r.describeNameless(l)
 				continue
 			}
-			s := best(covering)
-			file := l.File
-			l.Name, l.Version, l.Default = s.Name, s.Version, s.Default
-			l.describe(s)
-			if l.Line != 0 {
-				l.File = file
-			}
-			l.Addend, l.Function = uint64(l.Addr-s.Addr), s.Addr
+			l.nameAfter(best(covering))
 		}
 	}
+}
+
+// nameAfter names an address after the function that covers it.
+func (l *Location) nameAfter(s *elfsym.Symbol) {
+	file := l.File
+	l.Name, l.Version, l.Default = s.Name, s.Version, s.Default
+	l.describe(s)
+	if l.Line != 0 {
+		l.File = file // it was asked for by its line
+	}
+	l.Addend, l.Function = uint64(l.Addr-s.Addr), s.Addr
 }
 
 // best is the alias to describe an address with: a global one before a weak one

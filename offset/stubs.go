@@ -116,8 +116,8 @@ func (r *resolution) stubs(all []*Result) {
 	}
 }
 
-// describeNameless says of an address that no symbol covers in which PLT entry or
-// in which range of call frame information it is.
+// describeNameless says of an address that no symbol covers in which PLT entry it
+// is, in which function of DWARF, or in which range of call frame information.
 func (r *resolution) describeNameless(l *Location) {
 	for s, err := range r.t.f.Symbols(elfsym.PLT) {
 		if err != nil {
@@ -127,6 +127,9 @@ func (r *resolution) describeNameless(l *Location) {
 			l.Function, l.Addend = s.Addr, uint64(l.Addr-s.Addr)
 			return
 		}
+	}
+	if r.dwarfAt(l) {
+		return
 	}
 	s, ok, err := r.t.enclosing(l.Addr)
 	if err != nil {
