@@ -2,6 +2,8 @@ package attach_test
 
 import (
 	"bytes"
+	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -421,4 +423,44 @@ func thousand(b *testing.B) []offset.Location {
 		}
 	}
 	return locs
+}
+
+// Functions that only DWARF names are hit as often as by their symbols.
+func TestDWARFNames(t *testing.T) {
+	both(t, func(t *testing.T, c *counter) {
+		named := program(t, "amd64/probe-pie")
+		b, err := os.ReadFile(named)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := elf.NewFile(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range f.Sections {
+			if s.Type == elf.SHT_SYMTAB {
+				binary.LittleEndian.PutUint32(b[binary.LittleEndian.Uint64(b[0x28:])+uint64(i)*64+4:], uint32(elf.SHT_PROGBITS))
+			}
+		}
+		nameless := filepath.Join(t.TempDir(), "nameless")
+		if err := os.WriteFile(nameless, b, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		specs := []string{"a.c:helper", "b.c:helper", "call_helper_a", "traced"}
+		locs := resolve(t, nameless, specs...)
+		for _, l := range locs {
+			if l.Sources != elfsym.DWARF {
+				t.Errorf("%s is of %v", l.Name, l.Sources)
+			}
+		}
+		locs = append(locs, resolve(t, named, specs...)...)
+		mustAttach(t, c, locs, nil)
+		run(t, nameless)
+		run(t, named)
+		for i := range specs {
+			if got, want := c.count(t, i), c.count(t, i+len(specs)); got != want || got == 0 || len(locs) != 2*len(specs) {
+				t.Errorf("%s: %d hits, by its symbol %d; %d places", specs[i], got, want, len(locs))
+			}
+		}
+	})
 }
