@@ -79,15 +79,14 @@ func (e Entry) Parents() iter.Seq2[Entry, error] {
 		if e.b.parentSteps.Load() < int64(len(e.b.b)/perStep) {
 			open, steps, err := e.b.above(e.off)
 			e.b.parentSteps.Add(steps)
-			if err != nil {
-				yield(Entry{}, err)
-			}
 			for _, p := range slices.Backward(open) {
 				if !yield(p, nil) {
 					return
 				}
 			}
-			return
+			if err == nil {
+				return
+			} // something on the way is damaged, that the index may do without
 		}
 		x := e.b.scopeIndex()
 		i, _ := slices.BinarySearchFunc(x.all, int32(e.off), func(s scope, off int32) int { return int(s.start) - int(off) })
