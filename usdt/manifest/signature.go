@@ -56,6 +56,9 @@ func ParseType(s string) (Type, error) {
 	word, name, _ := strings.Cut(s, " ")
 	t := Type{Name: strings.TrimSpace(name)}
 	bad := fmt.Errorf("no type %q: u, i or f and a number of bits (u64), bytes of a structure (24B), or _", s)
+	if strings.HasPrefix(t.Name, "#") || strings.Contains(t.Name, " #") || strings.Contains(t.Name, "\t#") {
+		return t, fmt.Errorf("no type %q: a comment would begin there", s)
+	}
 	switch {
 	case word == "_":
 		t.Any = true

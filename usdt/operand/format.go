@@ -243,8 +243,8 @@ func (o *Operand) plain() bool {
 	} else {
 		v = p.expr(1)
 	}
-	if (o.machine == elf.EM_PPC || o.machine == elf.EM_PPC64) && ppcConstant(o.Symbol) {
-		return false
+	if (o.machine == elf.EM_PPC || o.machine == elf.EM_PPC64) && (ppcConstant(o.Symbol) || o.Symbol == "i" && o.Disp < 0) {
+		return false // "i-6" is the number
 	}
 	return !p.failed() && p.done() && v.num == 0 && v.whole() == o.Symbol
 }

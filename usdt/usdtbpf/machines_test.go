@@ -112,6 +112,9 @@ func (m *machine) reg(name string) (slot string, shift, width int) {
 		}
 		return name, 0, 64
 	case elf.EM_LOONGARCH:
+		if name == "v0" || name == "v1" { // old names of a0 and a1, which results are in
+			name = "a" + name[1:]
+		}
 		for i, a := range loongAliases {
 			if a == name {
 				return loongSlots[i], 0, 64
