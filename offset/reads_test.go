@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/probels/probels/elfsym"
@@ -16,11 +17,14 @@ import (
 // A reader that writes down which bytes were asked for.
 type reader struct {
 	*bytes.Reader
+	mu    sync.Mutex // DWARF is read by several goroutines
 	reads [][2]int64 // from, to
 	total int64
 }
 
 func (r *reader) ReadAt(p []byte, off int64) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.reads = append(r.reads, [2]int64{off, off + int64(len(p))})
 	r.total += int64(len(p))
 	return r.Reader.ReadAt(p, off)
