@@ -153,6 +153,9 @@ func (v *Verdict) mapping(r *resolution, _ map[elfsym.Addr]*bits) *RefusedError 
 func (v *Verdict) boundary(r *resolution, sweeps map[elfsym.Addr]*bits) *RefusedError {
 	l := &v.Location
 	f, known := r.codeAt(l.Addr, l.Name)
+	if f.unsure {
+		return nil // the next rule says so
+	}
 	d, err := r.t.decoder(f.thumb)
 	if err != nil {
 		v.Warnings = append(v.Warnings, err.Error()+": whether one begins there is not known")
@@ -215,6 +218,11 @@ func (v *Verdict) boundary(r *resolution, sweeps map[elfsym.Addr]*bits) *Refused
 func (v *Verdict) instruction(r *resolution, _ map[elfsym.Addr]*bits) *RefusedError {
 	l, f := &v.Location, r.t.f
 	code, _ := r.codeAt(l.Addr, l.Name)
+	if code.unsure {
+		e := refuse(RuleInstruction, "%v; the kernel takes no uprobe on Thumb code", errThumb)
+		e.Err = errThumb
+		return e
+	}
 	d, err := r.t.decoder(code.thumb)
 	if err != nil {
 		return nil // warned of

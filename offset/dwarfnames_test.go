@@ -3,6 +3,7 @@ package offset_test
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,6 +96,43 @@ func TestDWARFNames(t *testing.T) {
 		if r := typed(t, tg, "b.c:traced"); len(r.Locations) > 0 || !strings.Contains(r.Err.Error(), "dwarf (no such function)") {
 			t.Errorf("%s: b.c:traced: %+v", name, r)
 		}
+	}
+}
+
+// Nothing but a symbol tells Thumb code from ARM code, and what is wrong with it
+// depends on that: a place that only DWARF names is refused, and its exits are not told.
+func TestDWARFNamesThumb(t *testing.T) {
+	tg := target(t, withoutSymtab(t, testbin.Read(t, "arm/probe-pie")))
+	l, err := typed(t, tg, "traced").One()
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts, err := tg.Verdicts(t.Context(), l)
+	if err != nil || len(verdicts) != 1 || verdicts[0].Err == nil || !strings.Contains(verdicts[0].Err.Error(), "Thumb") {
+		t.Errorf("%+v, %v", verdicts, err)
+	}
+	exits, err := tg.Exits(t.Context(), l)
+	if err != nil || len(exits) != 1 || !errors.Is(exits[0].Err, offset.ErrNoDecoder) || len(exits[0].Exits) > 0 {
+		t.Errorf("%+v, %v", exits, err)
+	}
+	// Entries of the PLT are ARM code.
+	n := 0
+	plt := open(t, "arm/main")
+	for p, err := range plt.Probes(t.Context(), offset.Query{Kinds: offset.KindPLT}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := p.Location()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		if v, err := plt.Verdicts(t.Context(), l); err != nil || v[0].Err != nil && strings.Contains(v[0].Err.Error(), "Thumb") {
+			t.Errorf("%s: %v, %v", l.Name, v[0].Err, err)
+		}
+	}
+	if n == 0 {
+		t.Error("no entries of a PLT")
 	}
 }
 

@@ -2,6 +2,7 @@ package offset
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	mathbits "math/bits"
@@ -196,6 +197,9 @@ func (s *exitSearch) covering(e *FuncExits, l Location) (Range, bool, error) {
 	if !ok {
 		return Range{}, false, fmt.Errorf("0x%x: %w", uint64(l.Addr), ErrNoFunction)
 	}
+	if f.unsure {
+		return Range{}, false, fmt.Errorf("%s: %w", f.Name, errThumb)
+	}
 	e.SizeInferred = f.inferred
 	if f.End <= f.Start {
 		return Range{}, false, fmt.Errorf("%s: nothing says where it ends: %w", f.Name, ErrNoFunction)
@@ -208,8 +212,13 @@ func (s *exitSearch) covering(e *FuncExits, l Location) (Range, bool, error) {
 type funcCode struct {
 	Range
 	thumb    bool
+	unsure   bool // whether it is Thumb code: only symbols tell
 	inferred bool // the end
 }
+
+// errThumb: DWARF and unwind information have the addresses of Thumb code without the
+// bit that says so.
+var errThumb = fmt.Errorf("no symbol tells whether it is Thumb or ARM code: %w", ErrNoDecoder)
 
 // codeAt is the function that an address is in: by the symbols that cover it, of
 // which the one of that name is taken, or else by unwind information.
@@ -221,16 +230,17 @@ func (r *resolution) codeAt(a elfsym.Addr, name string) (funcCode, bool) {
 				f = alias
 			}
 		}
-		return funcCode{Range{f.Addr, f.Addr + elfsym.Addr(f.Size), f.Name}, f.Thumb, f.SizeInferred}, true
+		return funcCode{Range: Range{f.Addr, f.Addr + elfsym.Addr(f.Size), f.Name}, thumb: f.Thumb, inferred: f.SizeInferred}, true
 	}
+	f := funcCode{unsure: r.t.f.Machine() == elf.EM_ARM && !r.t.inPLT(a)}
 	s, ok, err := r.t.enclosing(a)
 	if err != nil {
 		r.problem(err)
 	}
-	if !ok {
-		return funcCode{}, false
+	if ok {
+		f.Range, f.inferred = Range{s.Addr, s.Addr + elfsym.Addr(s.Size), At(s.Addr).String()}, s.SizeInferred
 	}
-	return funcCode{Range{s.Addr, s.Addr + elfsym.Addr(s.Size), At(s.Addr).String()}, false, s.SizeInferred}, true
+	return f, ok
 }
 
 // decoder is the one for the target's code.

@@ -122,7 +122,7 @@ func (r *resolution) describeNameless(l *Location) {
 	for s, err := range r.t.f.Symbols(elfsym.PLT) {
 		if err != nil {
 			r.problem(err)
-		} else if l.Addr >= s.Addr && uint64(l.Addr-s.Addr) < s.Size {
+		} else if covers(&s, l.Addr) {
 			l.Name, l.Version, l.Sources, l.Type, l.Size = s.Name, s.Version, s.Source, s.Type, s.Size
 			l.Function, l.Addend = s.Addr, uint64(l.Addr-s.Addr)
 			return
@@ -138,6 +138,20 @@ func (r *resolution) describeNameless(l *Location) {
 	if ok {
 		l.Function, l.Addend, l.Size, l.Sources = s.Addr, uint64(l.Addr-s.Addr), s.Size, elfsym.EHFrame
 	}
+}
+
+func covers(s *elfsym.Symbol, a elfsym.Addr) bool {
+	return a >= s.Addr && uint64(a-s.Addr) < s.Size
+}
+
+// inPLT reports whether an address is in an entry of the PLT.
+func (t *Target) inPLT(a elfsym.Addr) bool {
+	for s, err := range t.f.Symbols(elfsym.PLT) {
+		if err == nil && covers(&s, a) {
+			return true
+		}
+	}
+	return false
 }
 
 // enclosing is the function, as far as call frame information tells, that an
