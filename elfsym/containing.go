@@ -17,21 +17,11 @@ import (
 func (f *File) Containing(src Source, texts ...string) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
 		read := &peeker{f: f}
-		for i := range ownTables {
-			if src&(1<<i) == 0 {
-				continue
-			}
-			t, err := f.symbols(i)
-			if err != nil && !yield(Symbol{}, err) {
-				return
-			}
-			if t == nil {
-				continue
-			}
+		if !f.eachTable(src, yield, func(t *symbolTable) bool {
 			q := query{t: t, read: read, yield: yield}
-			if !q.containing(texts) || q.versionErr != nil && !yield(Symbol{}, q.versionErr) {
-				return
-			}
+			return q.containing(texts) && (q.versionErr == nil || yield(Symbol{}, q.versionErr))
+		}) {
+			return
 		}
 		for s, err := range f.Symbols(src &^ (1<<ownTables - 1)) {
 			if (err != nil || hasOne(s.Name, texts)) && !yield(s, err) {
@@ -107,23 +97,21 @@ func (t *stringTable) containing(texts []string, spans *nameSpans) (bool, error)
 			}
 		}
 		for _, needle := range needles {
-			for pos := 0; pos < fresh; {
+			first, seen := begin, 0 // of the string that b[seen] is in
+			for pos := 0; pos < fresh; pos++ {
 				n := needle.Index(b[pos:])
 				if n < 0 || pos+n >= fresh {
 					break
 				}
 				pos += n
-				first := begin
-				if i := bytes.LastIndexByte(b[:pos], 0); i >= 0 {
-					first = start + uint64(i) + 1
+				if i := bytes.LastIndexByte(b[seen:pos], 0); i >= 0 {
+					first = start + uint64(seen+i) + 1
 				}
+				seen = pos
 				if len(*spans) == maxHits {
 					return false, nil
 				}
 				*spans = append(*spans, nameSpan{uint32(first), uint32(start + uint64(pos))})
-				// What else the string has of the text changes no more than where its
-				// names may begin: the last place counts.
-				pos++
 			}
 		}
 		if i := bytes.LastIndexByte(b[:fresh], 0); i >= 0 {

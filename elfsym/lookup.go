@@ -70,25 +70,12 @@ func (f *File) lookup(src Source, names []string, yield func(Symbol, error) bool
 		return
 	}
 	read := &peeker{f: f}
-	for i := range ownTables {
-		if src&(1<<i) == 0 {
-			continue
-		}
-		t, err := f.symbols(i)
-		if err != nil && !yield(Symbol{}, err) {
-			return
-		}
-		if t == nil {
-			continue
-		}
+	if !f.eachTable(src, yield, func(t *symbolTable) bool {
 		q := query{t: t, read: read, yield: yield}
-		if !q.run(want) {
-			return
-		}
 		// Versions were read for the symbols found, and only then.
-		if q.versionErr != nil && !yield(Symbol{}, q.versionErr) {
-			return
-		}
+		return q.run(want) && (q.versionErr == nil || yield(Symbol{}, q.versionErr))
+	}) {
+		return
 	}
 	if src&GoTable != 0 {
 		full := make([]string, len(want))

@@ -181,17 +181,8 @@ func isMapping(m elf.Machine, name string) bool {
 // the symbols: their names are parts of one string, read once and kept.
 func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
-		for i := range ownTables {
-			if src&(1<<i) == 0 {
-				continue
-			}
-			t, err := f.symbols(i)
-			if err != nil && !yield(Symbol{}, err) {
-				return
-			}
-			if t != nil && !t.each(yield) {
-				return
-			}
+		if !f.eachTable(src, yield, func(t *symbolTable) bool { return t.each(yield) }) {
+			return
 		}
 		if src&GoTable != 0 && !f.goSymbols(GoTable, nil, yield) {
 			return
@@ -203,6 +194,21 @@ func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
 			f.startSymbols(yield)
 		}
 	}
+}
+
+// eachTable calls do with each of the file's own tables in src. What is wrong with one
+// is yielded. False if yield or do wanted no more.
+func (f *File) eachTable(src Source, yield func(Symbol, error) bool, do func(*symbolTable) bool) bool {
+	for i := range ownTables {
+		if src&(1<<i) == 0 {
+			continue
+		}
+		t, err := f.symbols(i)
+		if err != nil && !yield(Symbol{}, err) || t != nil && !do(t) {
+			return false
+		}
+	}
+	return true
 }
 
 // Has reports which of the tables in src the file has, without reading them. A
