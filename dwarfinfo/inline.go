@@ -75,6 +75,9 @@ func (d *Data) inlined(n *names, same func(*Func) bool, yield func(*Inline, erro
 	}
 	budget := d.f.Budget()
 	eachUnit(d, func(u *die.Unit, buf *die.Buffer) found[Inline] {
+		if u.Passes(s, buf, budget) {
+			return found[Inline]{}
+		}
 		u, err := u.WholeIn(buf, budget)
 		if err != nil {
 			return found[Inline]{err: err}

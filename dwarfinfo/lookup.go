@@ -24,6 +24,9 @@ func (d *Data) Lookup(names ...string) iter.Seq2[*Func, error] {
 		}
 		budget := d.f.Budget()
 		eachUnit(d, func(u *die.Unit, buf *die.Buffer) found[Func] {
+			if u.Passes(s, buf, budget) {
+				return found[Func]{}
+			}
 			u, err := u.WholeIn(buf, budget)
 			if err != nil {
 				return found[Func]{err: err}

@@ -73,6 +73,9 @@ func (d *Data) findTypes(n *typeNames, yield func(*Type, error) bool) {
 	budget := d.f.Budget()
 	more := true
 	unit := func(u *die.Unit, buf *die.Buffer) found[die.Loc] {
+		if u.Passes(s, buf, budget) {
+			return found[die.Loc]{}
+		}
 		u, err := u.WholeIn(buf, budget)
 		if err != nil {
 			return found[die.Loc]{err: err}

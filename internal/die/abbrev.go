@@ -47,6 +47,7 @@ type abbrevTable struct {
 	size   int  // bytes in the section
 	far    bool // functions refer to other units' entries
 	strx   bool // strings by index
+	split  bool // a root names a .dwo
 }
 
 func (t *abbrevTable) get(code uint64) *Abbrev {

@@ -25,24 +25,35 @@ type abbrevKey struct {
 	f   format
 }
 
-// abbrevs is the unit's table of abbreviations: of the files' recent ones, or
-// compiled anew.
-func (u *Unit) abbrevs(w *Budget) (*abbrevTable, error) {
+// abbrevPlace is where the unit's abbreviations begin, and where the section or
+// the part of it that is the unit's ends.
+func (u *Unit) abbrevPlace() (off, end uint64, err error) {
 	f := u.File
-	off, end := u.abbrevOff, uint64(0)
+	off = u.abbrevOff
 	if f.abbrev != nil {
 		end = uint64(max(f.abbrev.Size(), 0))
 	}
 	if c := u.contrib; c != nil {
 		if a := c.sect[sectAbbrev]; a.size != 0 {
 			if off > a.size || a.off > end || a.size > end-a.off {
-				return nil, damaged(u.Section(), u.Off, "abbreviations at 0x%x of a contribution of 0x%x", off, a.size)
+				return 0, 0, damaged(u.Section(), u.Off, "abbreviations at 0x%x of a contribution of 0x%x", off, a.size)
 			}
 			off, end = off+a.off, a.off+a.size
 		}
 	}
 	if off >= end {
-		return nil, damaged(u.Section(), u.Off, "abbreviations at 0x%x, the section has 0x%x", off, end)
+		return 0, 0, damaged(u.Section(), u.Off, "abbreviations at 0x%x, the section has 0x%x", off, end)
+	}
+	return off, end, nil
+}
+
+// abbrevs is the unit's table of abbreviations: of the files' recent ones, or
+// compiled anew.
+func (u *Unit) abbrevs(w *Budget) (*abbrevTable, error) {
+	f := u.File
+	off, end, err := u.abbrevPlace()
+	if err != nil {
+		return nil, err
 	}
 	k := abbrevKey{off, u.format()}
 	f.mu.Lock()
@@ -90,6 +101,9 @@ func (u *Unit) abbrevs(w *Budget) (*abbrevTable, error) {
 type Buffer struct {
 	b  []byte
 	of *Unit // whose bytes are in b
+
+	window  []byte  // of a table of abbreviations
+	abbrevs scanned // the last that was looked through
 }
 
 // Fill reads the unit's bytes, so that they need not be read again when they

@@ -3,6 +3,7 @@ package die_test
 import (
 	"debug/dwarf"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"testing"
 
@@ -88,7 +89,35 @@ func walkAll(t *testing.T, m memory, big bool) {
 			walkUnit(t, u, budget, &left)
 		}
 	}
+	passes(t, f, budget)
 	f.UnitsFor(0x1000, func(*die.Unit) bool { return true })
+}
+
+// passes holds that a unit that is passed by has no function of the names, nor
+// anything to tell of.
+func passes(t *testing.T, f *die.File, budget *die.Budget) {
+	s, err := f.Search([]string{"main", "a", "traced"})
+	hold(t, err)
+	var buf, other die.Buffer
+	for i := range 50 {
+		u, _ := f.Unit(i)
+		if u == nil {
+			break
+		}
+		if !u.Passes(s, &buf, budget) {
+			continue
+		}
+		whole, err := u.WholeIn(&other, budget)
+		if err == nil {
+			err = whole.FunctionsNamed(s, &other, budget, func(e die.Entry) bool {
+				t.Fatalf("the unit at %#x has %#x, and was passed by", u.Off, e.Off())
+				return true
+			})
+		}
+		if err != nil && !errors.Is(err, die.ErrLimit) {
+			t.Fatalf("the unit at %#x was passed by: %v", u.Off, err)
+		}
+	}
 }
 
 func hold(t *testing.T, err error) {

@@ -198,6 +198,9 @@ func (t *abbrevTable) remark(s Spec) {
 	case FormStrx, FormStrx1, FormStrx2, FormStrx3, FormStrx4, FormGNUStrIndex, FormIndirect:
 		t.strx = true
 	}
+	if s.Attr == dwarf.AttrDwoName || s.Attr == AttrGNUDwoName {
+		t.split = true
+	}
 	if s.Attr == dwarf.AttrAbstractOrigin || s.Attr == dwarf.AttrSpecification {
 		switch s.Form {
 		case FormRefAddr, FormRefSup4, FormRefSup8, FormGNURefAlt, FormRefSig8, FormIndirect:
