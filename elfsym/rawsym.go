@@ -44,14 +44,22 @@ func (t *symbolTable) eachRaw(yield func(rawSymbol, error) bool) bool {
 	})
 }
 
-// eachWindow yields the entries but the null symbol as they stand in the file,
-// many at a time, with the index of the first; the bytes are valid until the next.
-// An error ends it. false if yield wanted no more.
+// eachWindow is windows of all entries but the null symbol.
 func (t *symbolTable) eachWindow(yield func(b []byte, first uint32, err error) bool) bool {
+	return t.windows(1, t.n, yield)
+}
+
+// windows yields the entries from i up to end as they stand in the file, many at a
+// time, with the index of the first; the bytes are valid until the next. An error ends
+// it. false if yield wanted no more.
+func (t *symbolTable) windows(i, end uint64, yield func(b []byte, first uint32, err error) bool) bool {
+	if i >= end {
+		return true
+	}
 	size := t.f.symSize()
-	buf := make([]byte, min(windowSize/size, t.n)*size)
-	for i := uint64(1); i < t.n; {
-		b := buf[:min(uint64(len(buf)), (t.n-i)*size)]
+	buf := make([]byte, min(windowSize/size, end-i)*size)
+	for i < end {
+		b := buf[:min(uint64(len(buf)), (end-i)*size)]
 		if err := t.f.readAt(b, t.off+i*size, t.part); err != nil {
 			return yield(nil, 0, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"strings"
 
 	"github.com/probels/probels/offset"
 )
@@ -45,6 +46,24 @@ func ExampleTarget_Probes() {
 	// uprobe 0x1090 lib_func
 	// uprobe 0x1120 lib_round
 	// uprobe 0x1090 lib_weak
+}
+
+func ExampleTarget_FuncNames() {
+	t, err := offset.Open(library, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer t.Close()
+	// What a shell completes "lib_" with.
+	for name, err := range t.FuncNames(context.Background()) {
+		if err == nil && strings.HasPrefix(name, "lib_") {
+			fmt.Println(name)
+		}
+	}
+	// Output:
+	// lib_func
+	// lib_round
+	// lib_weak
 }
 
 func ExampleTarget_Resolve() {

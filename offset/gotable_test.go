@@ -48,6 +48,9 @@ func TestStrippedGoProgram(t *testing.T) {
 			t.Errorf("%s: at 0x%x from %v, %v; want 0x%x from Go's table", name, got.Offset, got.Sources, err, want.Offset)
 		}
 	}
+	if n := checkFuncNames(t, stripped); n < 1000 {
+		t.Errorf("only %d names", n)
+	}
 	own, err := offset.Open(stripped.Path(), &offset.Options{OwnTables: true})
 	if err != nil {
 		t.Fatal(err)

@@ -145,13 +145,20 @@ const maxProblems, countedProblems = 5, 10000
 
 // print lists what q asks for of some kinds, and is how many that were.
 func (l *listing) print(q offset.Query, kinds offset.Kind) int {
-	if q.Kinds &= kinds; q.Kinds == 0 {
-		return 0
-	}
 	n := 0
+	if q.Kinds &= kinds; q.Kinds&offset.KindFunc != 0 && len(q.Match) == 0 {
+		if p, ok := l.p.(*plainPrinter); ok && !p.o.verbose {
+			n = l.names(p)
+			q.Kinds &^= offset.KindFunc
+		}
+	}
+	if q.Kinds == 0 {
+		return n
+	}
 	probe := l.p.probe
 	if q.Kinds&offset.KindUSDT == 0 {
-		if r := newRecordWriter(l.a.out, l.p); r != nil {
+		if rp, ok := l.p.(recordPrinter); ok && rp.record() != nil {
+			r := newRecordWriter(l.a.out, probesPerBatch, rp.record)
 			defer r.end()
 			probe = func(pr offset.Probe) { r.add(&pr) }
 		}
@@ -163,6 +170,23 @@ func (l *listing) print(q offset.Query, kinds offset.Kind) int {
 		}
 		n++
 		probe(pr)
+	}
+	return n
+}
+
+// names lists all functions by their names alone, and is how many those were.
+func (l *listing) names(p *plainPrinter) int {
+	r := newRecordWriter(l.a.out, namesPerBatch, p.nameLine)
+	defer r.end()
+	n := 0
+	for name, err := range l.t.FuncNames(context.Background()) {
+		if err != nil {
+			l.problem(err)
+			continue
+		}
+		n++
+		r.add(&name)
+		p.last, p.lastKind = name, p.uprobe
 	}
 	return n
 }

@@ -76,6 +76,13 @@ func (p *plainPrinter) probe(pr offset.Probe) {
 	}
 }
 
+// nameLine returns what appends the line of a function, for one goroutine.
+func (p *plainPrinter) nameLine() func([]byte, *string) []byte {
+	return func(b []byte, name *string) []byte {
+		return append(append(append(b, p.uprobe...), quote(*name)...), '\n')
+	}
+}
+
 func spellUSDT(prefix string, s *usdt.Site) string {
 	return prefix + quote(s.Provider) + ":" + quote(s.Name)
 }

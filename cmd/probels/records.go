@@ -17,67 +17,63 @@ type recordPrinter interface {
 	record() func([]byte, *offset.Probe) []byte
 }
 
-// A recordWriter writes records in the order of their functions, and makes them on all
-// processors: to demangle a name costs more than to find it. Lines without demangled
-// names are made faster than they are handed over.
-type recordWriter struct {
-	out io.Writer
-	p   recordPrinter
+// A recordWriter writes records in the order in which they are added, and makes them
+// on all processors: to demangle a name costs more than to find it.
+type recordWriter[T any] struct {
+	out    io.Writer
+	record func() func([]byte, *T) []byte // what appends one, for one goroutine
+	per    int                            // how many are made at a time
 
-	now     *batch
-	free    chan *batch // as many as may be under way, so that memory is bounded
-	work    chan *batch
-	order   chan *batch
+	now     *batch[T]
+	free    chan *batch[T] // as many as may be under way, so that memory is bounded
+	work    chan *batch[T]
+	order   chan *batch[T]
 	written chan struct{}
 }
 
 // A batch is what one goroutine makes at a time.
-type batch struct {
-	probes []offset.Probe
-	text   []byte
-	done   chan struct{}
+type batch[T any] struct {
+	of   []T
+	text []byte
+	done chan struct{}
 }
 
-// perBatch is enough to be worth handing over, and little enough for the first records
-// to come soon.
-const perBatch = 128
+// So many are worth being handed over, and few enough for the first to come soon.
+const probesPerBatch, namesPerBatch = 128, 1024
 
-// newRecordWriter returns nil for a printer that makes its records one by one.
-func newRecordWriter(out io.Writer, p printer) *recordWriter {
-	if rp, ok := p.(recordPrinter); ok && rp.record() != nil {
-		return &recordWriter{out: out, p: rp, now: &batch{}}
-	}
-	return nil
+func newRecordWriter[T any](out io.Writer, per int, record func() func([]byte, *T) []byte) *recordWriter[T] {
+	return &recordWriter[T]{out: out, record: record, per: per, now: &batch[T]{}}
 }
 
-func (r *recordWriter) add(pr *offset.Probe) {
-	if len(r.now.probes) == perBatch {
+func (r *recordWriter[T]) add(one *T) {
+	if len(r.now.of) == r.per {
 		r.hand()
 	}
-	r.now.probes = append(r.now.probes, *pr)
+	r.now.of = append(r.now.of, *one)
 }
 
 // hand gives the batch away, and makes room for the next.
-func (r *recordWriter) hand() {
+func (r *recordWriter[T]) hand() {
 	if r.work == nil {
 		r.start()
 	}
 	r.order <- r.now
 	r.work <- r.now
 	r.now = <-r.free
-	r.now.probes = r.now.probes[:0]
+	r.now.of = r.now.of[:0]
 }
 
-func (r *recordWriter) start() {
+func (r *recordWriter[T]) start() {
 	workers := runtime.GOMAXPROCS(0)
 	n := workers + 2
-	r.free, r.work, r.order, r.written = make(chan *batch, n), make(chan *batch, n), make(chan *batch, n), make(chan struct{})
+	r.free, r.work, r.order = make(chan *batch[T], n), make(chan *batch[T], n), make(chan *batch[T], n)
+	r.written = make(chan struct{})
 	r.now.done = make(chan struct{}, 1)
 	for range n - 1 {
-		r.free <- &batch{probes: make([]offset.Probe, 0, perBatch), done: make(chan struct{}, 1)}
+		r.free <- &batch[T]{of: make([]T, 0, r.per), done: make(chan struct{}, 1)}
 	}
 	for range workers {
-		go r.make(r.p.record())
+		go r.make(r.record())
 	}
 	go func() {
 		defer close(r.written)
@@ -89,27 +85,27 @@ func (r *recordWriter) start() {
 	}()
 }
 
-func (r *recordWriter) make(record func([]byte, *offset.Probe) []byte) {
+func (r *recordWriter[T]) make(record func([]byte, *T) []byte) {
 	for b := range r.work {
 		b.fill(record)
 		b.done <- struct{}{}
 	}
 }
 
-func (b *batch) fill(record func([]byte, *offset.Probe) []byte) {
+func (b *batch[T]) fill(record func([]byte, *T) []byte) {
 	b.text = b.text[:0]
-	for i := range b.probes {
-		b.text = record(b.text, &b.probes[i])
+	for i := range b.of {
+		b.text = record(b.text, &b.of[i])
 	}
 }
 
 // end writes what is left; nothing is under way after it.
-func (r *recordWriter) end() {
+func (r *recordWriter[T]) end() {
 	if r.work != nil {
 		close(r.order)
 		close(r.work)
 		<-r.written
 	}
-	r.now.fill(r.p.record())
+	r.now.fill(r.record())
 	r.out.Write(r.now.text)
 }

@@ -37,9 +37,34 @@ func check(t *testing.T, names []string) {
 			runs[len(runs)-1].End = i + 1
 		}
 	}
+	checkMerged(t, names)
 	runs = slices.DeleteFunc(runs, func(r Run) bool { return r.End-r.First == 1 })
 	if !slices.Equal(equal, runs) {
 		t.Errorf("%d names: equal are %v, want %v", len(names), equal, runs)
+	}
+}
+
+// checkMerged deals the names out to some lists, which have to come together again.
+func checkMerged(t *testing.T, names []string) {
+	t.Helper()
+	want := slices.Compact(slices.Sorted(slices.Values(names)))
+	for _, n := range []int{1, 2, 3, 5, 8} {
+		lists := make([]*List, n)
+		for i := range lists {
+			lists[i] = NewList(i)
+		}
+		for i, name := range names {
+			lists[i*i%n].Add(name)
+		}
+		for _, l := range lists {
+			l.Sort()
+		}
+		if got := slices.Collect(Merged(lists...)); !slices.Equal(got, want) {
+			t.Errorf("%d names in %d lists: %d come, want %d, or in another order", len(names), n, len(got), len(want))
+		}
+		for range Merged(lists...) {
+			break
+		}
 	}
 }
 
@@ -92,6 +117,24 @@ func BenchmarkOrder(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		Order(len(ns), func(i int) string { return ns[i] })
+	}
+}
+
+func BenchmarkMerged(b *testing.B) {
+	ns := names(50_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		x, y := NewList(len(ns)/2), NewList(len(ns)/2)
+		for _, name := range ns[:len(ns)/2] {
+			x.Add(name)
+		}
+		for _, name := range ns[len(ns)/2:] {
+			y.Add(name)
+		}
+		x.Sort()
+		y.Sort()
+		for range Merged(x, y) {
+		}
 	}
 }
 
