@@ -123,5 +123,5 @@
 // Reading is lazy: USDT probes cost the section headers and the notes, an
 // exported name a few small reads by way of the hash table, and only patterns,
 // demangled names, addresses and names that are not found cost a walk over the
-// symbol tables. Who wants no more than the names of functions asks FuncNames.
+// symbol tables. Who wants no more than names asks FuncNames and USDTNames.
 package offset

@@ -86,6 +86,7 @@ func holdResolve(t *testing.T, b []byte, text string) {
 	}
 	probes, _ := drain(tg.Probes(t.Context(), offset.Query{Sizes: true}))
 	checkFuncNames(t, tg)
+	checkUSDTNames(t, tg)
 	asked := 0
 	for _, p := range probes {
 		l, err := p.Location()

@@ -37,6 +37,23 @@ func ExampleSites() {
 	// nops:nop10 offset 0x1180 "-4@%edi -4@$-9"
 }
 
+func ExampleNames() {
+	f, err := elfsym.Open(committed("amd64/nops"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	for n, err := range usdt.Names(f) {
+		if err == nil {
+			fmt.Println(n.Provider, n.Name)
+		}
+	}
+	// Output:
+	// nops nop
+	// nops nop5
+	// nops nop10
+}
+
 func ExampleSite_Args() {
 	f, err := elfsym.Open(committed("amd64/probe-pinned"))
 	if err != nil {

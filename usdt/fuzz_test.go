@@ -24,6 +24,15 @@ func check(t *testing.T, f *elfsym.File) {
 		t.Errorf("%d bytes allocated for a file of %d, %d allowed", n, f.Size(), limit)
 	}
 	again, _ := drain(usdt.Sites(f))
+	names, nameErrs := drain(usdt.Names(f))
+	if len(names) != len(sites) || fmt.Sprint(nameErrs) != fmt.Sprint(errs) {
+		t.Errorf("%d names and %v, %d sites and %v", len(names), nameErrs, len(sites), errs)
+	}
+	for i, n := range names[:min(len(names), len(sites))] {
+		if n != (usdt.Name{Provider: sites[i].Provider, Name: sites[i].Name}) {
+			t.Errorf("site %d is %+v, its name %+v", i, sites[i], n)
+		}
+	}
 	if fmt.Sprint(sites) != fmt.Sprint(again) {
 		t.Errorf("sites\n%v, and the second time\n%v", sites, again)
 	}

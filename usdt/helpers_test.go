@@ -34,15 +34,15 @@ func open(t testing.TB, name string) *elfsym.File {
 	return f
 }
 
-func drain(seq iter.Seq2[usdt.Site, error]) (sites []usdt.Site, errs []error) {
+func drain[T any](seq iter.Seq2[T, error]) (all []T, errs []error) {
 	for s, err := range seq {
 		if err != nil {
 			errs = append(errs, err)
 		} else {
-			sites = append(sites, s)
+			all = append(all, s)
 		}
 	}
-	return sites, errs
+	return all, errs
 }
 
 func mustSites(t testing.TB, f *elfsym.File) []usdt.Site {

@@ -32,17 +32,18 @@ type area struct {
 	mark string // the bytes that type and owner make in every note
 }
 
-// notes yields the stapsdt notes of a section. What is not one is reported.
-func notes(f *elfsym.File, sec elfsym.NoteSection) iter.Seq2[note, error] {
+// notes yields the stapsdt notes of a section, each valid until the next. What is not
+// one is reported, with an empty note.
+func notes(f *elfsym.File, sec elfsym.NoteSection) iter.Seq2[*note, error] {
 	a := area{
 		Layout: wire.Layout{Big: f.ByteOrder() == elf.ELFDATA2MSB, Is64: f.Class() == elf.ELFCLASS64},
 		sec:    sec,
 		text:   sec.Data,
 	}
 	ours := strings.HasPrefix(sec.Name, ".note.stapsdt")
-	return func(yield func(note, error) bool) {
+	return func(yield func(*note, error) bool) {
+		var n note
 		for pos := 0; pos+headerSize <= len(a.text); {
-			var n note
 			isOurs, next, err := a.note(pos, &n)
 			if !isOurs {
 				// Whatever its sizes say, a note of ours may begin within it.
@@ -56,12 +57,12 @@ func notes(f *elfsym.File, sec elfsym.NoteSection) iter.Seq2[note, error] {
 					err = a.fail(pos, "not a stapsdt note")
 				}
 				// In a section of another name, other notes are at home.
-				if ours && !yield(note{}, err) {
+				if n = (note{}); ours && !yield(&n, err) {
 					return
 				}
 			} else {
 				ours = true
-				if !yield(n, nil) {
+				if !yield(&n, nil) {
 					return
 				}
 			}

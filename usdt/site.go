@@ -83,25 +83,52 @@ func (s *Site) AppendArgs(dst []operand.Arg) []operand.Arg {
 // through), or a whole section of notes.
 func Sites(f *elfsym.File) iter.Seq2[Site, error] {
 	return func(yield func(Site, error) bool) {
-		if _, err := f.Sections(); err != nil && !yield(Site{}, err) {
-			return
-		}
 		base := baseAddr(f)
-		for sec, err := range f.NoteSections(mayHoldProbes) {
+		for n, err := range allNotes(f) {
 			if err != nil {
 				if !yield(Site{}, err) {
 					return
 				}
 				continue
 			}
-			for n, err := range notes(f, sec) {
-				if err != nil {
-					if !yield(Site{}, err) {
-						return
-					}
-					continue
+			if !yield(n.site(f, base), nil) {
+				return
+			}
+		}
+	}
+}
+
+// A Name is what a probe is called.
+type Name struct{ Provider, Name string }
+
+// Names yields the name of each site, for those who want nothing else: in the order
+// of Sites, as often, and with its errors.
+func Names(f *elfsym.File) iter.Seq2[Name, error] {
+	return func(yield func(Name, error) bool) {
+		for n, err := range allNotes(f) {
+			if !yield(Name{n.provider, n.name}, err) {
+				return
+			}
+		}
+	}
+}
+
+// allNotes yields the stapsdt notes of all sections. A note is valid until the next.
+func allNotes(f *elfsym.File) iter.Seq2[*note, error] {
+	return func(yield func(*note, error) bool) {
+		var none note
+		if _, err := f.Sections(); err != nil && !yield(&none, err) {
+			return
+		}
+		for sec, err := range f.NoteSections(mayHoldProbes) {
+			if err != nil {
+				if !yield(&none, err) {
+					return
 				}
-				if !yield(n.site(f, base), nil) {
+				continue
+			}
+			for n, err := range notes(f, sec) {
+				if !yield(n, err) {
 					return
 				}
 			}
@@ -128,7 +155,7 @@ func baseAddr(f *elfsym.File) elfsym.Addr {
 }
 
 // site turns a note's addresses into places in the file.
-func (n note) site(f *elfsym.File, base elfsym.Addr) Site {
+func (n *note) site(f *elfsym.File, base elfsym.Addr) Site {
 	s := Site{
 		Provider: n.provider, Name: n.name, Spec: n.args, Note: n.at,
 		Addr: n.loc, Semaphore: n.semaphore,

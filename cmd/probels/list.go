@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/probels/probels/offset"
@@ -146,11 +147,17 @@ const maxProblems, countedProblems = 5, 10000
 // print lists what q asks for of some kinds, and is how many that were.
 func (l *listing) print(q offset.Query, kinds offset.Kind) int {
 	n := 0
-	if q.Kinds &= kinds; q.Kinds&offset.KindFunc != 0 && len(q.Match) == 0 {
-		if p, ok := l.p.(*plainPrinter); ok && !p.o.verbose {
-			n = l.names(p)
-			q.Kinds &^= offset.KindFunc
+	q.Kinds &= kinds
+	if p, ok := l.p.(*plainPrinter); ok && !p.o.verbose && len(q.Match) == 0 {
+		if q.Kinds&offset.KindUSDT != 0 {
+			n, _ = printNames(l, l.t.USDTNames(context.Background()), p.usdtLine)
 		}
+		if q.Kinds&offset.KindFunc != 0 {
+			var funcs int
+			funcs, p.last = printNames(l, l.t.FuncNames(context.Background()), p.funcLine)
+			n, p.lastKind = n+funcs, p.uprobe
+		}
+		q.Kinds &^= offset.KindUSDT | offset.KindFunc
 	}
 	if q.Kinds == 0 {
 		return n
@@ -174,21 +181,19 @@ func (l *listing) print(q offset.Query, kinds offset.Kind) int {
 	return n
 }
 
-// names lists all functions by their names alone, and is how many those were.
-func (l *listing) names(p *plainPrinter) int {
-	r := newRecordWriter(l.a.out, namesPerBatch, p.nameLine)
+// printNames prints a line for each name; it is how many those were, and the last.
+func printNames[T any](l *listing, names iter.Seq2[T, error], line func([]byte, *T) []byte) (n int, last T) {
+	r := newRecordWriter(l.a.out, namesPerBatch, func() func([]byte, *T) []byte { return line })
 	defer r.end()
-	n := 0
-	for name, err := range l.t.FuncNames(context.Background()) {
+	for name, err := range names {
 		if err != nil {
 			l.problem(err)
 			continue
 		}
-		n++
+		n, last = n+1, name
 		r.add(&name)
-		p.last, p.lastKind = name, p.uprobe
 	}
-	return n
+	return n, last
 }
 
 func (l *listing) problem(err error) {

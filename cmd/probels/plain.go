@@ -76,11 +76,15 @@ func (p *plainPrinter) probe(pr offset.Probe) {
 	}
 }
 
-// nameLine returns what appends the line of a function, for one goroutine.
-func (p *plainPrinter) nameLine() func([]byte, *string) []byte {
-	return func(b []byte, name *string) []byte {
-		return append(append(append(b, p.uprobe...), quote(*name)...), '\n')
-	}
+// funcLine appends the line of a function.
+func (p *plainPrinter) funcLine(b []byte, name *string) []byte {
+	return append(append(append(b, p.uprobe...), quote(*name)...), '\n')
+}
+
+// usdtLine appends the line of a probe.
+func (p *plainPrinter) usdtLine(b []byte, name *usdt.Name) []byte {
+	b = append(append(append(b, p.usdt...), quote(name.Provider)...), ':')
+	return append(append(b, quote(name.Name)...), '\n')
 }
 
 func spellUSDT(prefix string, s *usdt.Site) string {

@@ -3,6 +3,7 @@ package strsort
 import (
 	"iter"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -15,6 +16,9 @@ func NewList(n int) *List { return &List{make([]item, 0, n)} }
 
 // Add adds a string. One that was read just before costs less than it will later.
 func (l *List) Add(s string) {
+	if len(l.items) == cap(l.items) {
+		l.items = slices.Grow(l.items, max(16, len(l.items))) // append would grow a long list by a quarter
+	}
 	l.items = append(l.items, item{keyAt(s, 0), s, uint32(len(l.items))})
 }
 
