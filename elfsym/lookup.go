@@ -310,15 +310,11 @@ func (q *query) searched(want []wanted) (ok, more bool) {
 	if longest > maxNeedle {
 		return false, true
 	}
-	var hits []uint32
-	err := q.t.strs.search(names, func(off uint32) bool {
-		hits = append(hits, off)
-		return len(hits) <= maxHits
-	})
+	hits, few, err := q.t.strs.search(names)
 	switch {
 	case err != nil:
 		return true, q.yield(Symbol{}, err)
-	case len(hits) > maxHits:
+	case !few:
 		return false, true
 	case len(hits) == 0:
 		return true, true

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -308,5 +309,44 @@ func TestStringsWithoutEnd(t *testing.T) {
 	secs, err := f.Sections()
 	if len(secs) < 4 || secs[1].Name == "" || err == nil && secs[len(secs)-1].Name != "" {
 		t.Errorf("%+v, %v", secs, err)
+	}
+}
+
+// Long strings are searched by several goroutines: names on the borders between
+// their parts are found, each once, and one that is everywhere is too.
+func TestLookupParts(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	const n, length = 60_000, 60
+	name := func(i int) string { return fmt.Sprintf("function_%0*d", length, i) }
+	syms := make([]elfwrite.Symbol, n)
+	for i := range syms {
+		syms[i] = fn(name(i), 0x401000+uint64(i%256)*16, 16)
+	}
+	f := parse(t, program(syms...).Bytes())
+	strs := f.Section(".strtab")
+	text, err := f.Data(strs)
+	if err != nil || strs.Size < 4<<20 {
+		t.Fatal(strs.Size, err)
+	}
+	each := len(name(0)) + 1
+	first := bytes.Index(text, []byte(name(0)))
+	for part := range 5 {
+		at := (int(strs.Size)*part/4 - first) / each
+		for i := max(0, at-3); i < min(n, at+4); i++ {
+			got, errs := drain(f.Lookup(elfsym.Symtab, name(i)))
+			if len(got) != 1 || len(errs) > 0 || got[0].Name != name(i) {
+				t.Errorf("%s: %v, %v", name(i), got, errs)
+			}
+		}
+	}
+	if got, errs := drain(f.Lookup(elfsym.Symtab, "function", "function_")); len(got)+len(errs) > 0 {
+		t.Errorf("%v, %v", got, errs)
+	}
+	for i := range syms { // more places than are remembered
+		syms[i].Name = "same@V" + name(i)
+	}
+	f = parse(t, program(syms...).Bytes())
+	if got, errs := drain(f.Lookup(elfsym.Symtab, "same")); len(got) != n || len(errs) > 0 {
+		t.Errorf("%d of %d, %v", len(got), n, errs)
 	}
 }

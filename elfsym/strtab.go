@@ -2,7 +2,10 @@ package elfsym
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"runtime"
+	"sync"
 
 	"github.com/probels/probels/internal/needle"
 )
@@ -73,23 +76,47 @@ func (t *stringTable) short(read *peeker, i, longest uint64) (string, error) {
 }
 
 // search finds every place where a symbol may have one of the names: offsets of
-// name+NUL, and of name+"@", which a version follows. Linkers share tails, so
-// "bar" is found within "foobar" too, and a symbol may point there. The table is
+// name+NUL, and of name+"@", which a version follows, in any order. Linkers share tails,
+// so "bar" is found within "foobar" too, and a symbol may point there. The table is
 // read in windows and not kept, and only as far as the 32 bits of a symbol's
-// st_name reach. It stops when found returns false.
-func (t *stringTable) search(names []string, found func(off uint32) bool) error {
+// st_name reach; a long one by all processors. It is false if there are more places
+// than maxHits.
+func (t *stringTable) search(names []string) (hits []uint32, ok bool, err error) {
+	const enough, most = 1 << 20, 8 // bytes that are worth a goroutine, and goroutines
+	size := min(t.size, 1<<32)
+	n := min(uint64(runtime.GOMAXPROCS(0)), max(1, size/enough), most)
+	if n == 1 {
+		hits, err = t.searchPart(names, 0, size)
+		return hits, len(hits) <= maxHits, err
+	}
+	found, errs := make([][]uint32, n), make([]error, n)
+	var parts sync.WaitGroup
+	for i := range n {
+		parts.Go(func() { found[i], errs[i] = t.searchPart(names, size*i/n, size*(i+1)/n) })
+	}
+	parts.Wait()
+	for i := range n {
+		hits = append(hits, found[i]...)
+		err = cmp.Or(err, errs[i])
+	}
+	return hits, len(hits) <= maxHits, err
+}
+
+// searchPart finds the places from start up to end, and at most one more than
+// maxHits.
+func (t *stringTable) searchPart(names []string, start, end uint64) (hits []uint32, err error) {
 	longest := 0
 	for _, n := range names {
 		longest = max(longest, len(n))
 	}
 	var needles []needle.Needle
 	const window = 256 << 10
-	size := min(t.size, 1<<32)
-	buf := make([]byte, min(size, uint64(window+longest+1)))
-	for start := uint64(0); start < size; {
+	size := min(t.size, 1<<32, end+uint64(longest)+1) // up to where a name goes that begins before the end
+	buf := make([]byte, min(size-start, uint64(window+longest+1)))
+	for start < end {
 		b := buf[:min(uint64(len(buf)), size-start)]
 		if err := t.f.readAt(b, t.off+start, t.part); err != nil {
-			return err
+			return hits, err
 		}
 		// A name that begins in the last bytes may be cut off by the window;
 		// the next one begins with those.
@@ -97,6 +124,7 @@ func (t *stringTable) search(names []string, found func(off uint32) bool) error 
 		if start+uint64(len(b)) < size {
 			fresh -= longest
 		}
+		fresh = int(min(uint64(fresh), end-start))
 		if needles == nil {
 			for _, n := range names {
 				needles = append(needles, needle.New([]byte(n), b[len(b)/2:]))
@@ -109,15 +137,17 @@ func (t *stringTable) search(names []string, found func(off uint32) bool) error 
 					break
 				}
 				pos += n
-				end := pos + len(names[i])
-				if end < len(b) && (b[end] == 0 || b[end] == '@') && !found(uint32(start+uint64(pos))) {
-					return nil
+				after := pos + len(names[i])
+				if after < len(b) && (b[after] == 0 || b[after] == '@') {
+					if hits = append(hits, uint32(start+uint64(pos))); len(hits) > maxHits {
+						return hits, nil
+					}
 				}
 			}
 		}
 		start += uint64(fresh)
 	}
-	return nil
+	return hits, nil
 }
 
 // is reports whether the string at i is name.
