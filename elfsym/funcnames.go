@@ -158,7 +158,7 @@ func (t *symbolTable) funcNames(first, end uint64, code *File, yield func(string
 		}
 	}
 	var told error
-	var s Symbol
+	s := Symbol{Source: t.src}
 	size := t.f.symSize()
 	t.windows(first, end, func(b []byte, i uint32, err error) bool {
 		if err != nil {
@@ -181,7 +181,10 @@ func (t *symbolTable) funcNames(first, end uint64, code *File, yield func(string
 			if typ != elf.STT_FUNC && typ != elf.STT_GNU_IFUNC && typ != sttARMTFunc {
 				continue
 			}
-			s.Addr, s.LocalEntry, s.Type, s.Section = Addr(raw.value), 0, typ, t.section(raw)
+			if t.src == Symtab {
+				name, _, _ = SplitVersion(name)
+			}
+			s.Name, s.Addr, s.LocalEntry, s.Type, s.Section = name, Addr(raw.value), 0, typ, t.section(raw)
 			if err := t.f.adjust(&s, raw); err != nil {
 				if err != told && !yield("", err) {
 					return false
@@ -189,13 +192,10 @@ func (t *symbolTable) funcNames(first, end uint64, code *File, yield func(string
 				told = err
 				continue
 			}
-			if name == "" || !s.IsFunc() || code.Floating(&s) || !code.segs.IsCode(s.Addr) {
+			if s.Name == "" || !s.IsFunc() || code.Floating(&s) || !code.segs.IsCode(s.Addr) {
 				continue
 			}
-			if t.src == Symtab {
-				name, _, _ = SplitVersion(name)
-			}
-			if !yield(name, nil) {
+			if !yield(s.Name, nil) {
 				return false
 			}
 		}

@@ -114,6 +114,18 @@ func TestFuncNamesParts(t *testing.T) {
 	}
 }
 
+// A function whose address cannot be told is told by its name, as Symbols does.
+func TestFuncNamesOfDescriptors(t *testing.T) {
+	b := testbin.Read(t, "ppc64/libtestbin.so")
+	opd := parse(t, b).Section(".opd")
+	clear(b[opd.Offset:][:opd.Size])
+	f := parse(t, b)
+	if _, errs := drain(f.Symbols(both)); len(errs) < 5 {
+		t.Fatalf("%d errors", len(errs))
+	}
+	checkFuncNames(t, f)
+}
+
 // The tables may be another file's: a debug file's, with the code in this one.
 func TestFuncNamesOfDebugFile(t *testing.T) {
 	f := parse(t, program(fn("main", 0x401010, 16)).Bytes())
