@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/probels/probels/elfsym"
 	"github.com/probels/probels/offset"
 	"github.com/probels/probels/usdt"
 	"github.com/probels/probels/usdt/operand"
@@ -117,93 +116,4 @@ func operandText(a *operand.Arg) string {
 		return rest
 	}
 	return a.Text
-}
-
-// longPrinter is -l: every location, with columns separated by two blanks.
-//
-//	OFFSET  SIZE  SOURCE  TYPE  PROBE [@VERSION] [remarks]
-type longPrinter struct {
-	a      *app
-	remark string // of each line
-	args   []operand.Arg
-}
-
-func (p *longPrinter) flush() { p.a.out.Flush() }
-func (p *longPrinter) end()   { p.a.out.Flush() }
-
-func (p *longPrinter) probe(pr offset.Probe) {
-	path := quote(pr.Path)
-	var c []string
-	if pr.Kind == offset.KindUSDT {
-		c = []string{place(&pr), "-", "usdt", "site", spellUSDT("usdt:"+path+":", pr.Site)}
-		if s := pr.Site; s.Semaphore != 0 {
-			if s.SemaphoreErr != nil {
-				c = append(c, "semaphore: "+s.SemaphoreErr.Error())
-			} else {
-				c = append(c, "ref_ctr="+hex(s.RefCtrOffset))
-			}
-		}
-		p.args = pr.Site.AppendArgs(p.args[:0])
-		for i := range p.args {
-			c = append(c, argType(&p.args[i])+"@"+operandText(&p.args[i]))
-		}
-	} else {
-		s := pr.Symbol
-		size := strconv.FormatUint(s.Size, 10)
-		if s.SizeInferred {
-			size = "~" + size
-		}
-		at := place(&pr)
-		if pr.Kind == offset.KindData {
-			at = hex(s.Addr) + "(address)"
-		}
-		c = []string{at, size, s.Source.String(), offset.TypeName(s.Type), linePrefix(pr.Kind) + path + ":" + quote(s.Name)}
-		if s.Version != "" {
-			c = append(c, strings.TrimPrefix(s.FullName(), s.Name))
-		}
-		if s.File != "" {
-			c = append(c, "("+s.File+")")
-		}
-		// Both seen with bpftrace 0.17.
-		if pr.Kind == offset.KindAnon {
-			c[3] = "func"
-			c = append(c, "("+pr.Start.Evidence.String()+")", "bpftrace wants --unsafe for it")
-		} else if pr.Kind == offset.KindPLT {
-			c = append(c, "not for bpftrace, which does not know PLT entries by name")
-		} else if strings.Contains(s.Name, "+") {
-			c = append(c, "not for bpftrace, which takes + for a distance")
-		} else if pr.Kind == offset.KindFunc && (s.Size == 0 || s.SizeInferred && s.Source != elfsym.GoTable) {
-			c = append(c, "not for bpftrace, which wants a size")
-		} else if s.Source&^(elfsym.MiniDebug|elfsym.GoTable) == 0 {
-			c = append(c, "not for bpftrace, which does not read this table")
-		}
-	}
-	if pr.Err != nil {
-		c = append(c, pr.Err.Error())
-	}
-	if p.remark != "" {
-		c = append(c, p.remark)
-	}
-	for i := range c {
-		c[i] = clean(c[i])
-	}
-	p.a.out.WriteString(strings.Join(c, "  "))
-	p.a.out.WriteByte('\n')
-}
-
-// linePrefix is what a line of a kind begins with: PLT entries and functions
-// without names are places for uprobes.
-func linePrefix(k offset.Kind) string {
-	if k == offset.KindData {
-		return "data:"
-	}
-	return "uprobe:"
-}
-
-// place is where a probe goes, or a dash.
-func place(pr *offset.Probe) string {
-	if pr.Err != nil {
-		return "-"
-	}
-	return hex(pr.EntryOffset)
 }
