@@ -16,12 +16,7 @@ import (
 // It reads the tables on all processors; none is busy with it after it returns.
 func (f *File) FuncNames(ctx context.Context, sources ...SpanSource) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		parts, err := f.nameParts(sources)
-		for _, e := range err {
-			if !yield("", e) {
-				return
-			}
-		}
+		parts := nameParts(sources)
 		var workers sync.WaitGroup
 		ctx, stop := context.WithCancel(ctx)
 		defer workers.Wait()
@@ -42,6 +37,9 @@ func (f *File) FuncNames(ctx context.Context, sources ...SpanSource) iter.Seq2[s
 		for i, p := range parts {
 			// In the order in which they are begun, so that one whose errors nobody
 			// takes yet keeps no other waiting.
+			if p.err != nil && !yield("", p.err) {
+				return
+			}
 			for err := range p.errs {
 				if !yield("", err) {
 					return
@@ -64,6 +62,7 @@ func (f *File) FuncNames(ctx context.Context, sources ...SpanSource) iter.Seq2[s
 type namePart struct {
 	from       SpanSource
 	t          *symbolTable // nil for what is no table of the file's own
+	err        error        // what is wrong with where the table is
 	first, end uint64       // entries
 
 	names *strsort.List
@@ -76,32 +75,30 @@ const wholeTable, mostParts = 1 << 13, 16
 
 // nameParts are the parts of all tables: the first of each, the second of each, and so
 // on, since whoever reads the first reads the table's strings, and others wait for them.
-func (f *File) nameParts(sources []SpanSource) (parts []*namePart, errs []error) {
+func nameParts(sources []SpanSource) (parts []*namePart) {
 	most := min(uint64(runtime.GOMAXPROCS(0)), mostParts)
 	for i := range most {
 		for _, s := range sources {
 			p := &namePart{from: s, errs: make(chan error, 16)}
-			if s.Table != Symtab && s.Table != Dynsym {
-				if i == 0 {
-					parts = append(parts, p)
+			n := uint64(1)
+			if s.Table == Symtab || s.Table == Dynsym {
+				t, err := s.File.symbols(int(s.Table / Dynsym))
+				if t != nil {
+					n = min(most, max(1, t.n/wholeTable))
+					p.t, p.first, p.end = t, max(1, t.n*i/n), t.n*(i+1)/n
+				} else {
+					p.from.Table = 0
 				}
-				continue
+				if i == 0 {
+					p.err = err
+				}
 			}
-			t, err := s.File.symbols(int(s.Table / Dynsym))
-			if err != nil && i == 0 {
-				errs = append(errs, err)
-			}
-			if t == nil {
-				continue
-			}
-			n := min(most, max(1, t.n/wholeTable))
 			if i < n {
-				p.t, p.first, p.end = t, max(1, t.n*i/n), t.n*(i+1)/n
 				parts = append(parts, p)
 			}
 		}
 	}
-	return parts, errs
+	return parts
 }
 
 // read reads the names of the functions that are in the code of a file.
