@@ -48,7 +48,7 @@ func (q *query) containing(texts []string) bool {
 	}
 	switch {
 	case all:
-		return q.t.each(func(s Symbol, err error) bool { return err == nil && !hasOne(s.Name, texts) || q.yield(s, err) })
+		return q.t.each(q.t.nameBudget(), func(s Symbol, err error) bool { return err == nil && !hasOne(s.Name, texts) || q.yield(s, err) })
 	case len(spans) == 0:
 		return true
 	}

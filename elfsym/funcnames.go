@@ -109,11 +109,7 @@ func (p *namePart) read(ctx context.Context, code *File) {
 		room = min(p.end-min(p.first, p.end), 1<<16)
 	}
 	p.names = strsort.NewList(int(room))
-	seen := 0
 	add := func(name string, err error) bool {
-		if seen++; seen%4096 == 0 && ctx.Err() != nil {
-			return false
-		}
 		if err == nil {
 			p.names.Add(name)
 			return true
@@ -126,10 +122,10 @@ func (p *namePart) read(ctx context.Context, code *File) {
 		}
 	}
 	if p.t != nil {
-		p.t.funcNames(p.first, p.end, code, add)
+		p.t.funcNames(ctx, p.first, p.end, code, add)
 	} else {
 		for s, err := range p.from.File.Symbols(p.from.Table) {
-			if (err != nil || s.Name != "" && s.IsFunc() && !code.Floating(&s) && code.segs.IsCode(s.Addr)) && !add(s.Name, err) {
+			if ctx.Err() != nil || (err != nil || s.Name != "" && s.IsFunc() && !code.Floating(&s) && code.segs.IsCode(s.Addr)) && !add(s.Name, err) {
 				break
 			}
 		}
@@ -141,7 +137,7 @@ func (p *namePart) read(ctx context.Context, code *File) {
 
 // funcNames yields the names of functions that are in the code of a file, out of the
 // entries from first up to end, and what each would yield as errors.
-func (t *symbolTable) funcNames(first, end uint64, code *File, yield func(string, error) bool) {
+func (t *symbolTable) funcNames(ctx context.Context, first, end uint64, code *File, yield func(string, error) bool) {
 	strs, err := t.strs.whole()
 	if err != nil {
 		if first <= 1 {
@@ -157,9 +153,13 @@ func (t *symbolTable) funcNames(first, end uint64, code *File, yield func(string
 	var told error
 	s := Symbol{Source: t.src}
 	size := t.f.symSize()
+	left := t.nameBudget()
 	t.windows(first, end, func(b []byte, i uint32, err error) bool {
 		if err != nil {
 			return yield("", err)
+		}
+		if ctx.Err() != nil {
+			return false
 		}
 		t.touch(b, strs)
 		for ; len(b) > 0; b, i = b[size:], i+1 {
@@ -174,6 +174,10 @@ func (t *symbolTable) funcNames(first, end uint64, code *File, yield func(string
 					return false
 				}
 				continue
+			}
+			if left -= int64(len(name)); left < 0 {
+				yield("", t.tooLong())
+				return false
 			}
 			if typ != elf.STT_FUNC && typ != elf.STT_GNU_IFUNC && typ != sttARMTFunc {
 				continue

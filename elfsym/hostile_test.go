@@ -4,8 +4,13 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/probels/probels/elfsym"
+	"github.com/probels/probels/internal/elfwrite"
 	"github.com/probels/probels/internal/skip"
 	"github.com/probels/probels/internal/testbin"
 )
@@ -65,5 +70,39 @@ func read(t *testing.T, data []byte, order binary.ByteOrder, h any) {
 	t.Helper()
 	if err := binary.Read(bytes.NewReader(data), order, h); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Symbols whose names are tails of one long string would have names of gigabytes in a
+// file of megabytes: a walk ends, and says so.
+func TestSharedNames(t *testing.T) {
+	const n, long = 4000, 60_000
+	syms := []elfwrite.Symbol{fn(strings.Repeat("a", long), 0x401000, 1)}
+	for i := range n {
+		syms = append(syms, fn(fmt.Sprint("f", i), 0x401000+uint64(i%0x1000), 1))
+	}
+	b := program(syms...).Bytes()
+	sound := parse(t, b)
+	sec, strs := sound.Section(".symtab"), sound.Section(".strtab")
+	text, err := sound.Data(strs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := strings.Index(string(text), "aaaa")
+	for i := 2; i < n+2; i++ {
+		binary.LittleEndian.PutUint32(b[int(sec.Offset)+24*i:], uint32(first+i*7%1000))
+	}
+	f := parse(t, b)
+	syms2, errs := drain(f.Symbols(elfsym.Symtab))
+	if len(errs) != 1 || !errors.Is(errs[0], elfsym.ErrLimit) || len(syms2) < 1000 || len(syms2) > 1500 {
+		t.Errorf("%d symbols, %v", len(syms2), errs)
+	}
+	names, errs := drain(f.FuncNames(t.Context(), bothOf(f)...))
+	if len(errs) != 1 || !errors.Is(errs[0], elfsym.ErrLimit) || len(names) < 500 || len(names) > 1500 {
+		t.Errorf("%d names, %v", len(names), errs)
+	}
+	// The other table is read.
+	if _, errs := drain(f.Symbols(both)); len(errs) != 1 {
+		t.Error(errs)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"iter"
+	"math"
 	"slices"
 	"sort"
 )
@@ -194,7 +195,7 @@ func (q *query) walked(want []wanted) bool {
 			set[w.full] = append(set[w.full], w)
 		}
 	}
-	return q.t.each(func(s Symbol, err error) bool {
+	return q.t.each(math.MaxInt64, func(s Symbol, err error) bool {
 		if err != nil {
 			return q.yield(s, err)
 		}

@@ -177,11 +177,12 @@ func isMapping(m elf.Machine, name string) bool {
 // other, each in file order; but for the null symbol, section symbols and
 // mapping symbols. A table that the file lacks has none. A damaged symbol is
 // yielded as an error, a *SymbolError mostly, and the next follows; so is one whose
-// name has more than 64 KiB. The number of allocations does not depend on that of
+// name has more than 64 KiB. A table whose symbols share strings so much that their
+// names have 16 times their bytes, and 64 MiB, ends there with ErrLimit. The number of allocations does not depend on that of
 // the symbols: their names are parts of one string, read once and kept.
 func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
-		if !f.eachTable(src, yield, func(t *symbolTable) bool { return t.each(yield) }) {
+		if !f.eachTable(src, yield, func(t *symbolTable) bool { return t.each(t.nameBudget(), yield) }) {
 			return
 		}
 		if src&GoTable != 0 && !f.goSymbols(GoTable, nil, yield) {

@@ -190,8 +190,9 @@ func (t *symbolTable) count(d *dynamicTable) (uint64, error) {
 		"no hash table that would tell how many there are", ErrUnsupported}
 }
 
-// each yields the symbols; false if yield wanted no more.
-func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
+// each yields the symbols, as long as their names have not more than so many bytes in
+// all; false if yield wanted no more.
+func (t *symbolTable) each(left int64, yield func(Symbol, error) bool) bool {
 	strs, err := t.strs.whole()
 	if err != nil {
 		return yield(Symbol{}, err)
@@ -214,6 +215,9 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 		if !ok && raw.typ() != elf.STT_SECTION {
 			return yield(Symbol{}, t.badName(raw, len(strs)))
 		}
+		if left -= int64(len(name)); left < 0 {
+			return false
+		}
 		if t.skips(raw, name) {
 			return true
 		}
@@ -235,7 +239,7 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 		return yield(s, nil)
 	}
 	size := t.f.symSize()
-	return t.eachWindow(func(b []byte, i uint32, err error) bool {
+	ok := t.eachWindow(func(b []byte, i uint32, err error) bool {
 		if err != nil {
 			return yield(Symbol{}, err)
 		}
@@ -247,6 +251,21 @@ func (t *symbolTable) each(yield func(Symbol, error) bool) bool {
 		}
 		return true
 	})
+	if left < 0 {
+		return yield(Symbol{}, t.tooLong())
+	}
+	return ok
+}
+
+// nameBudget is how many bytes the names of a table may have in all: far more than its
+// strings have, but not 64 KiB for each symbol, as where they are tails of one long
+// string. To sort and print those of a file of 7 MB would take half a minute.
+func (t *symbolTable) nameBudget() int64 {
+	return 64<<20 + 16*int64(min(t.strs.size, 1<<32))
+}
+
+func (t *symbolTable) tooLong() error {
+	return &FormatError{t.part, Offset(t.off), fmt.Sprintf("its symbols share strings, and have names of more than %d bytes in all; the rest is left out", t.nameBudget()), ErrLimit}
 }
 
 // skips reports whether an entry is none that Symbols and Lookup yield.

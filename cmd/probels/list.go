@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/probels/probels/offset"
+	"github.com/probels/probels/usdt"
 )
 
 func runList(a *app, args []string) error {
@@ -150,11 +151,11 @@ func (l *listing) print(q offset.Query, kinds offset.Kind) int {
 	q.Kinds &= kinds
 	if p, ok := l.p.(*plainPrinter); ok && !p.o.verbose && len(q.Match) == 0 {
 		if q.Kinds&offset.KindUSDT != 0 {
-			n, _ = printNames(l, l.t.USDTNames(context.Background()), p.usdtLine)
+			n, _ = printNames(l, l.t.USDTNames(context.Background()), p.usdtLine, func(n *usdt.Name) int { return len(n.Provider) + len(n.Name) })
 		}
 		if q.Kinds&offset.KindFunc != 0 {
 			var funcs int
-			funcs, p.last = printNames(l, l.t.FuncNames(context.Background()), p.funcLine)
+			funcs, p.last = printNames(l, l.t.FuncNames(context.Background()), p.funcLine, func(n *string) int { return len(*n) })
 			n, p.lastKind = n+funcs, p.uprobe
 		}
 		q.Kinds &^= offset.KindUSDT | offset.KindFunc
@@ -167,7 +168,7 @@ func (l *listing) print(q offset.Query, kinds offset.Kind) int {
 		if rp, ok := l.p.(recordPrinter); ok && rp.record() != nil {
 			r := newRecordWriter(l.a.out, probesPerBatch, rp.record)
 			defer r.end()
-			probe = func(pr offset.Probe) { r.add(&pr) }
+			probe = func(pr offset.Probe) { r.add(&pr, len(pr.Symbol.Name)) }
 		}
 	}
 	for pr, err := range l.t.Probes(context.Background(), q) {
@@ -182,7 +183,7 @@ func (l *listing) print(q offset.Query, kinds offset.Kind) int {
 }
 
 // printNames prints a line for each name; it is how many those were, and the last.
-func printNames[T any](l *listing, names iter.Seq2[T, error], line func([]byte, *T) []byte) (n int, last T) {
+func printNames[T any](l *listing, names iter.Seq2[T, error], line func([]byte, *T) []byte, size func(*T) int) (n int, last T) {
 	r := newRecordWriter(l.a.out, namesPerBatch, func() func([]byte, *T) []byte { return line })
 	defer r.end()
 	for name, err := range names {
@@ -191,7 +192,7 @@ func printNames[T any](l *listing, names iter.Seq2[T, error], line func([]byte, 
 			continue
 		}
 		n, last = n+1, name
-		r.add(&name)
+		r.add(&name, size(&name))
 	}
 	return n, last
 }

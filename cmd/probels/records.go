@@ -22,9 +22,10 @@ type recordPrinter interface {
 type recordWriter[T any] struct {
 	out    io.Writer
 	record func() func([]byte, *T) []byte // what appends one, for one goroutine
-	per    int                            // how many are made at a time
+	per    int                            // how many are made at a time, if they are not long
 
 	now     *batch[T]
+	bytes   int            // of names in it
 	free    chan *batch[T] // as many as may be under way, so that memory is bounded
 	work    chan *batch[T]
 	order   chan *batch[T]
@@ -38,16 +39,19 @@ type batch[T any] struct {
 	done chan struct{}
 }
 
-// So many are worth being handed over, and few enough for the first to come soon.
-const probesPerBatch, namesPerBatch = 128, 1024
+// So many are worth being handed over, and few enough for the first to come soon; fewer
+// where names are so long, since several batches are under way.
+const probesPerBatch, namesPerBatch, mostBytes = 128, 1024, 256 << 10
 
 func newRecordWriter[T any](out io.Writer, per int, record func() func([]byte, *T) []byte) *recordWriter[T] {
 	return &recordWriter[T]{out: out, record: record, per: per, now: &batch[T]{}}
 }
 
-func (r *recordWriter[T]) add(one *T) {
-	if len(r.now.of) == r.per {
+// add adds one, whose name has so many bytes.
+func (r *recordWriter[T]) add(one *T, bytes int) {
+	if r.bytes += bytes; len(r.now.of) == r.per || r.bytes > mostBytes {
 		r.hand()
+		r.bytes = bytes
 	}
 	r.now.of = append(r.now.of, *one)
 }

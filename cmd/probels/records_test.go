@@ -22,7 +22,10 @@ func TestRecordOrder(t *testing.T) {
 		var got, want bytes.Buffer
 		w := newRecordWriter(&got, per, numbered)
 		for i := range n {
-			w.add(&i)
+			w.add(&i, 1+i%7*mostBytes/5)
+			if w.bytes > mostBytes && len(w.now.of) > 1 {
+				t.Errorf("%d of %d bytes are kept together", len(w.now.of), w.bytes)
+			}
 			want.WriteString(strconv.Itoa(i) + "\n")
 		}
 		w.end()

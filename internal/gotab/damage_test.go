@@ -1,7 +1,9 @@
 package gotab_test
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +119,27 @@ func TestAllDamaged(t *testing.T) {
 }
 
 // Records in a shuffled order are read in small pieces, not a window each.
+// Functions whose names are tails of one: a walk ends, and says so.
+func TestSharedNames(t *testing.T) {
+	const n, long = 4000, 60_000
+	p := program(gotab.Go120, le64)
+	p.Funcs, p.Size = []gotabtest.Func{{Name: strings.Repeat("a", long)}}, n*16
+	for i := range uint64(n - 1) {
+		p.Funcs = append(p.Funcs, gotabtest.Func{Name: fmt.Sprint("f", i), Entry: (i + 1) * 16})
+	}
+	m, o := place(p)
+	b := m.pieces[0].b
+	nameOf := func(i int) []byte { return b[o.List+o.Records[i]+4:][:4] }
+	first := binary.LittleEndian.Uint32(nameOf(0))
+	for i := range n {
+		binary.LittleEndian.PutUint32(nameOf(i), first+uint32(i%1000))
+	}
+	got, errs := list(bound(t, p, m))
+	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "share strings") || len(got) < 1000 || len(got) > 1500 {
+		t.Errorf("%d functions, %v", len(got), errs)
+	}
+}
+
 func TestReadsBounded(t *testing.T) {
 	p := program(gotab.Go120, le64)
 	p.Funcs = nil

@@ -62,6 +62,10 @@ func (t *Table) walk(want func(uint32) bool, name func(uint32) (string, error), 
 		return yield(Func{}, err)
 	}
 	var bad reports
+	// Functions whose names are tails of one long string would have names of gigabytes
+	// in a file of megabytes.
+	most := 64<<20 + 16*int64(min(t.names.size, 1<<32))
+	left := most
 	for i := range t.n {
 		p, err := r.place(i)
 		if err != nil {
@@ -83,6 +87,9 @@ func (t *Table) walk(want func(uint32) bool, name func(uint32) (string, error), 
 				return false
 			}
 			continue
+		}
+		if left -= int64(len(f.Name)); left < 0 {
+			return yield(Func{}, damaged(t.placeAddr(p), "the functions up to %d share strings, and have names of more than %d bytes in all; the rest is left out", i, most))
 		}
 		if !yield(f, nil) {
 			return false
