@@ -106,3 +106,34 @@ func TestSharedNames(t *testing.T) {
 		t.Error(errs)
 	}
 }
+
+// Stubs that jump through one slot have one name, however many they are.
+func TestSharedPLTNames(t *testing.T) {
+	const n, long, plt, slot = 4000, 60_000, 0x401000, 0x600000
+	stubs := make([]byte, 16*n)
+	for i := range n {
+		copy(stubs[16*i:], []byte{0xff, 0x25}) // jmp *slot(%rip)
+		binary.LittleEndian.PutUint32(stubs[16*i+2:], uint32(slot-(plt+16*i+6)))
+	}
+	rela := make([]byte, 24)
+	binary.LittleEndian.PutUint64(rela, slot)
+	binary.LittleEndian.PutUint64(rela[8:], 1<<32|uint64(elf.R_X86_64_JMP_SLOT))
+	w := &elfwrite.File{
+		Machine: elf.EM_X86_64, Type: elf.ET_EXEC,
+		Sections: []elfwrite.Section{
+			{Name: ".plt", Flags: elf.SHF_ALLOC | elf.SHF_EXECINSTR, Addr: plt, Bytes: stubs, Align: 16},
+			{Name: ".rela.plt", Type: elf.SHT_RELA, Flags: elf.SHF_ALLOC, Bytes: rela, Link: ".dynsym", Entsize: 24},
+		},
+		Segments: []elfwrite.Segment{load(rx, ".plt", ".plt")},
+		Dynsyms:  []elfwrite.Symbol{{Name: strings.Repeat("a", long), Type: elf.STT_FUNC, Bind: elf.STB_GLOBAL}},
+	}
+	f := parse(t, w.Bytes())
+	before := allocated(func() {})
+	syms, errs := drain(f.Symbols(elfsym.PLT))
+	if len(errs) != 1 || !errors.Is(errs[0], elfsym.ErrLimit) || len(syms) < 1000 || len(syms) > 1500 || len(syms[0].Name) != long+4 {
+		t.Fatalf("%d stubs, %v", len(syms), errs)
+	}
+	if got := allocated(func() { drain(parse(t, w.Bytes()).Symbols(elfsym.PLT)) }); got-before > 16<<20 {
+		t.Errorf("%d bytes allocated", got-before)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,6 +63,10 @@ func (f *File) readPLT() ([]Symbol, error) {
 	names, e := f.importNames(known)
 	err = errors.Join(err, e)
 	var out []Symbol
+	left := int64(math.MaxInt64)
+	if t, _ := f.symbols(1); t != nil {
+		left = t.nameBudget()
+	}
 	place := f.sectionFinder()
 	for i := range stubs {
 		s := &stubs[i]
@@ -75,9 +80,12 @@ func (f *File) readPLT() ([]Symbol, error) {
 		case target.indirect:
 			sym.Name = "*ABS*+0x" + strconv.FormatUint(target.resolver, 16) + "@plt"
 		case ok:
-			sym.Name, sym.Version = name.Name+"@plt", name.Version
+			sym.Name, sym.Version = name.Name, name.Version
 		default:
 			continue // its symbol is damaged, and was told
+		}
+		if left -= int64(len(sym.Name)); left < 0 {
+			return out, errors.Join(err, &FormatError{"procedure linkage table", 0, "its entries share names, which are too long in all; the rest is left out", ErrLimit})
 		}
 		out = append(out, sym)
 	}
@@ -223,7 +231,8 @@ func (f *File) slotTargets(want map[Addr]slotTarget) (map[Addr]slotTarget, error
 	return known, err
 }
 
-// importNames are the dynamic symbols that slots are filled with, by index.
+// importNames are the dynamic symbols that slots are filled with, by index, with the
+// names of their stubs: several share one.
 func (f *File) importNames(known map[Addr]slotTarget) (map[uint32]Symbol, error) {
 	names := make(map[uint32]Symbol, len(known))
 	for _, t := range known {
@@ -249,7 +258,10 @@ func (f *File) importNames(known map[Addr]slotTarget) (map[uint32]Symbol, error)
 	for i, s := range names {
 		if s.Name == "" {
 			delete(names, i)
+			continue
 		}
+		s.Name += "@plt"
+		names[i] = s
 	}
 	return names, errors.Join(errs...)
 }
