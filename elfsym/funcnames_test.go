@@ -67,16 +67,16 @@ func TestFuncNames(t *testing.T) {
 // damaged ones in all parts, more than anybody takes at once.
 func TestFuncNamesParts(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
-	const n = 50_000
+	const n = 34_000
 	syms := make([]elfwrite.Symbol, n)
 	for i := range syms {
-		syms[i] = fn(fmt.Sprintf("function_%d@V%d", i*7919%30_000, i%3), 0x401000+uint64(i)*16, 16)
+		syms[i] = fn(fmt.Sprintf("function_%d@V%d", i*7919%20_000, i%3), 0x401000+uint64(i)*16, 16)
 	}
 	w := program(syms...)
 	w.Sections[0] = code(0x401000, 16*n)
 	b := w.Bytes()
-	if got := checkFuncNames(t, parse(t, b)); len(got) != 30_000 {
-		t.Errorf("%d names, want 30,000", len(got))
+	if got := checkFuncNames(t, parse(t, b)); len(got) != 20_000 {
+		t.Errorf("%d names, want 20,000", len(got))
 	}
 	off := parse(t, b).Section(".symtab").Offset
 	for i := 0; i < n; i += 97 {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/probels/probels/elfsym"
@@ -80,14 +81,14 @@ func bounded(t *testing.T, b []byte) {
 	}
 }
 
-// A tally counts the bytes that are read.
+// A tally counts the bytes that are read, by several goroutines perhaps.
 type tally struct {
 	r *bytes.Reader
-	n int
+	n atomic.Int64
 }
 
 func (c *tally) ReadAt(p []byte, off int64) (int, error) {
-	c.n += len(p)
+	c.n.Add(int64(len(p)))
 	return c.r.ReadAt(p, off)
 }
 
@@ -95,7 +96,7 @@ func (c *tally) ReadAt(p []byte, off int64) (int, error) {
 func ask(t *testing.T, b []byte) int {
 	c := &tally{r: bytes.NewReader(b)}
 	askFile(t, c, int64(len(b)))
-	return c.n
+	return int(c.n.Load())
 }
 
 func askFile(t *testing.T, r io.ReaderAt, size int64) {

@@ -316,7 +316,7 @@ func TestStringsWithoutEnd(t *testing.T) {
 // their parts are found, each once, and one that is everywhere is too.
 func TestLookupParts(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
-	const n, length = 60_000, 60
+	const n, length = 15_000, 300
 	name := func(i int) string { return fmt.Sprintf("function_%0*d", length, i) }
 	syms := make([]elfwrite.Symbol, n)
 	for i := range syms {

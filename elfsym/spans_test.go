@@ -154,10 +154,10 @@ func TestNearReads(t *testing.T) {
 	if !ok {
 		t.Fatal("no spans")
 	}
-	if limit := 24*len(syms) + 8192; c.n > limit {
-		t.Errorf("%d bytes read for %d symbols, %d allowed", c.n, len(syms), limit)
+	if limit := 24*len(syms) + 8192; c.n.Load() > int64(limit) {
+		t.Errorf("%d bytes read for %d symbols, %d allowed", c.n.Load(), len(syms), limit)
 	}
-	before := c.n
+	before := c.n.Load()
 	allocs := testing.AllocsPerRun(10, func() {
 		near, ok := spans.Near(0x401000 + 16*777 + 5)
 		if !ok {
@@ -167,7 +167,7 @@ func TestNearReads(t *testing.T) {
 			t.Fatalf("%s", lines(got))
 		}
 	})
-	if n := (c.n - before) / 11; n > 1024 {
+	if n := (c.n.Load() - before) / 11; n > 1024 {
 		t.Errorf("%d bytes read for an address", n)
 	}
 	if allocs > 40 {
