@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/probels/probels/elfsym"
@@ -14,11 +15,11 @@ import (
 )
 
 // sparse is a file of any size that is zeros but for its beginning, as a file system keeps it in a few kilobytes: what
-// it claims to hold, it holds. It counts what is read.
+// it claims to hold, it holds. It counts what is read, by several goroutines perhaps.
 type sparse struct {
 	head []byte
 	size int64
-	read uint64
+	read atomic.Uint64
 }
 
 func (s *sparse) ReadAt(p []byte, off int64) (int, error) {
@@ -30,7 +31,7 @@ func (s *sparse) ReadAt(p []byte, off int64) (int, error) {
 	if off < int64(len(s.head)) {
 		copy(p[:n], s.head[off:])
 	}
-	s.read += uint64(n)
+	s.read.Add(uint64(n))
 	if n < len(p) {
 		return n, io.EOF
 	}
@@ -133,8 +134,8 @@ func TestSparse(t *testing.T) {
 			if limit != tt.limit {
 				t.Errorf("errors %v", errs)
 			}
-			if n := after.TotalAlloc - before.TotalAlloc; r.read > tt.read || n > 64<<20 {
-				t.Errorf("%d bytes were read, %d allowed, and %d KB allocated", r.read, tt.read, n>>10)
+			if n := after.TotalAlloc - before.TotalAlloc; r.read.Load() > tt.read || n > 64<<20 {
+				t.Errorf("%d bytes were read, %d allowed, and %d KB allocated", r.read.Load(), tt.read, n>>10)
 			}
 		})
 	}
@@ -169,13 +170,13 @@ func TestMillionSections(t *testing.T) {
 	if err != nil || uint64(len(secs)) != n {
 		t.Errorf("%d sections, %v", len(secs), err)
 	}
-	if n := after.TotalAlloc - before.TotalAlloc; r.read > 70<<20 || n > 512<<20 {
-		t.Errorf("%d KB read, %d KB allocated", r.read>>10, n>>10)
+	if n := after.TotalAlloc - before.TotalAlloc; r.read.Load() > 70<<20 || n > 512<<20 {
+		t.Errorf("%d KB read, %d KB allocated", r.read.Load()>>10, n>>10)
 	}
 	for _, n := range []uint64{1<<20 + 1, 1 << 32, 1<<64 - 1} {
 		f, r := open(n)
-		if secs, err := f.Sections(); len(secs) != 0 || !errors.Is(err, elfsym.ErrLimit) || r.read > 1<<16 {
-			t.Errorf("%d sections claimed: %d, %v, %d bytes read", n, len(secs), err, r.read)
+		if secs, err := f.Sections(); len(secs) != 0 || !errors.Is(err, elfsym.ErrLimit) || r.read.Load() > 1<<16 {
+			t.Errorf("%d sections claimed: %d, %v, %d bytes read", n, len(secs), err, r.read.Load())
 		}
 	}
 }
