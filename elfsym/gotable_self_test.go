@@ -220,7 +220,7 @@ func TestGoTableReads(t *testing.T) {
 		for range tab.Lookup("runtime.main") {
 		}
 	})
-	if allocs > 40 {
+	if allocs > 60 { // the counting reader's own, one or two for each read, among them
 		t.Errorf("%.0f allocations for one name", allocs)
 	}
 }
