@@ -13,7 +13,8 @@ import (
 // FuncNames yields the names of the functions in some symbol tables that are in f's
 // code, each once, sorted: what a Table of them has, for a third of its time. A table's
 // damaged symbols are yielded as errors, before all names, and some errors more than once.
-// It reads the tables on all processors; none is busy with it after it returns.
+// It reads the tables on all processors; none is busy with it after it returns. When the
+// context is cancelled it ends without names.
 func (f *File) FuncNames(ctx context.Context, sources ...SpanSource) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		parts := nameParts(sources)
@@ -61,7 +62,7 @@ func (f *File) FuncNames(ctx context.Context, sources ...SpanSource) iter.Seq2[s
 // A namePart is a part of a table, which one goroutine reads.
 type namePart struct {
 	from       SpanSource
-	t          *symbolTable // nil for what is no table of the file's own
+	t          *symbolTable // nil if the file lacks it, and for what is none of its own
 	err        error        // what is wrong with where the table is
 	first, end uint64       // entries
 
@@ -81,17 +82,12 @@ func nameParts(sources []SpanSource) (parts []*namePart) {
 		for _, s := range sources {
 			p := &namePart{from: s, errs: make(chan error, 16)}
 			n := uint64(1)
-			if s.Table == Symtab || s.Table == Dynsym {
-				t, err := s.File.symbols(int(s.Table / Dynsym))
-				if t != nil {
-					n = min(most, max(1, t.n/wholeTable))
-					p.t, p.first, p.end = t, max(1, t.n*i/n), t.n*(i+1)/n
-				} else {
-					p.from.Table = 0
-				}
-				if i == 0 {
-					p.err = err
-				}
+			if p.t, p.err = s.table(); p.t != nil {
+				n = min(most, max(1, p.t.n/wholeTable))
+				p.first, p.end = max(1, p.t.n*i/n), p.t.n*(i+1)/n
+			}
+			if i > 0 {
+				p.err = nil // told with the first part
 			}
 			if i < n {
 				parts = append(parts, p)
@@ -121,11 +117,12 @@ func (p *namePart) read(ctx context.Context, code *File) {
 			return false
 		}
 	}
-	if p.t != nil {
+	switch {
+	case p.t != nil:
 		p.t.funcNames(ctx, p.first, p.end, code, add)
-	} else {
+	case !p.from.own():
 		for s, err := range p.from.File.Symbols(p.from.Table) {
-			if ctx.Err() != nil || (err != nil || s.Name != "" && s.IsFunc() && !code.Floating(&s) && code.segs.IsCode(s.Addr)) && !add(s.Name, err) {
+			if ctx.Err() != nil || (err != nil || s.Name != "" && code.executes(&s)) && !add(s.Name, err) {
 				break
 			}
 		}
@@ -145,7 +142,7 @@ func (t *symbolTable) funcNames(ctx context.Context, first, end uint64, code *Fi
 		}
 		return
 	}
-	if first <= 1 {
+	if first <= 1 { // versions are not wanted; what is wrong with them is told as by Symbols
 		if _, _, err := t.loadVersions(); err != nil && !yield("", err) {
 			return
 		}
@@ -193,7 +190,7 @@ func (t *symbolTable) funcNames(ctx context.Context, first, end uint64, code *Fi
 				told = err
 				continue
 			}
-			if s.Name == "" || !s.IsFunc() || code.Floating(&s) || !code.segs.IsCode(s.Addr) {
+			if s.Name == "" || !code.executes(&s) {
 				continue
 			}
 			if !yield(s.Name, nil) {

@@ -85,7 +85,8 @@ func (f *File) readPLT() ([]Symbol, error) {
 			continue // its symbol is damaged, and was told
 		}
 		if left -= int64(len(sym.Name)); left < 0 {
-			return out, errors.Join(err, &FormatError{"procedure linkage table", 0, "its entries share names, which are too long in all; the rest is left out", ErrLimit})
+			at, _ := f.segs.Offset(s.at) // 0 if its code is in no segment
+			return out, errors.Join(err, &FormatError{"procedure linkage table", at, "its entries share names, which are too long in all; the rest is left out", ErrLimit})
 		}
 		out = append(out, sym)
 	}

@@ -24,6 +24,20 @@ type SpanSource struct {
 	Mark  Source
 }
 
+// own reports whether it is a table of symbols of the file's own.
+func (s *SpanSource) own() bool { return s.Table == Symtab || s.Table == Dynsym }
+
+// table is that table, nil if the file lacks it.
+func (s *SpanSource) table() (*symbolTable, error) {
+	switch s.Table {
+	case Symtab:
+		return s.File.symbols(0)
+	case Dynsym:
+		return s.File.symbols(1)
+	}
+	return nil, nil
+}
+
 type spanPart struct {
 	t     *symbolTable
 	mark  Source
@@ -51,12 +65,8 @@ const maxNear = 512
 func NewSpans(f *File, sources ...SpanSource) (*Spans, bool) {
 	x := &Spans{f: f}
 	for _, s := range sources {
-		i := 0
-		if s.Table != Symtab {
-			i = 1
-		}
-		t, err := s.File.symbols(i)
-		if err != nil || s.Table != Symtab && s.Table != Dynsym {
+		t, err := s.table()
+		if err != nil || !s.own() {
 			return nil, false
 		}
 		if t != nil && !x.read(t, s.Mark) {
@@ -83,7 +93,6 @@ func (x *Spans) read(t *symbolTable, mark Source) bool {
 		}
 	}
 	x.all = slices.Grow(x.all, int(min(t.n, 1<<16)))
-	segs := &x.f.segs
 	ok := true
 	t.eachRaw(func(raw rawSymbol, err error) bool {
 		typ := raw.typ()
@@ -102,7 +111,7 @@ func (x *Spans) read(t *symbolTable, mark Source) bool {
 		if ok = t.f.adjust(&s, raw) == nil; !ok {
 			return false
 		}
-		if raw.name != 0 && s.IsFunc() && !x.f.Floating(&s) && segs.IsCode(s.Addr) {
+		if raw.name != 0 && x.f.executes(&s) {
 			x.all = append(x.all, span{s.Addr, s.Size, raw.index, s.placed()})
 		}
 		return true

@@ -178,8 +178,8 @@ func isMapping(m elf.Machine, name string) bool {
 // mapping symbols. A table that the file lacks has none. A damaged symbol is
 // yielded as an error, a *SymbolError mostly, and the next follows; so is one whose
 // name has more than 64 KiB. A table whose symbols share strings so much that their
-// names have 16 times their bytes, and 64 MiB, ends there with ErrLimit. The number of allocations does not depend on that of
-// the symbols: their names are parts of one string, read once and kept.
+// names have 16 times their bytes, and 64 MiB, ends there with ErrLimit. The number of
+// allocations does not depend on that of the symbols: their names are parts of one string, read once and kept.
 func (f *File) Symbols(src Source) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
 		if !f.eachTable(src, yield, func(t *symbolTable) bool { return t.each(t.nameBudget(), yield) }) {
@@ -238,6 +238,11 @@ func (f *File) Has(src Source) Source {
 		has |= EHFrame
 	}
 	return has
+}
+
+// executes reports whether a symbol is a function in the file's code.
+func (f *File) executes(s *Symbol) bool {
+	return s.IsFunc() && !f.Floating(s) && f.segs.IsCode(s.Addr)
 }
 
 // Floating reports whether a symbol is an absolute number (SHN_ABS) in a file
