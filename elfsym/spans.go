@@ -8,12 +8,13 @@ import (
 
 // Spans are where the functions of some symbol tables are, without their names:
 // enough to find those around a few addresses, by looking through all, for a
-// twentieth of what a Table of all costs. It is immutable and safe for
-// concurrent use; it takes 24 bytes for each function.
+// twentieth of what a Table of all costs, or to list all by address. It is immutable
+// and safe for concurrent use; it takes 32 bytes for each function.
 type Spans struct {
 	f     *File // in whose code the functions are
 	parts []spanPart
 	all   []span // by part, and then as they stand in the table
+	moved bool   // some are elsewhere than their symbols say: behind function descriptors
 }
 
 // A SpanSource is one symbol table of a file: Symtab or Dynsym. What is found
@@ -49,11 +50,19 @@ type spanPart struct {
 // behind it.
 type sourceName struct{ index, name uint32 }
 
+// span is a function. It keeps what the entry says besides, so that this need not be
+// read again.
 type span struct {
 	addr   Addr
 	size   uint64 // 0 where nothing tells
 	index  uint32
+	name   uint32 // where it is
+	shndx  uint16
+	info   uint8
+	other  uint8
 	placed bool
+	odd    bool // the entry's value is one more: Thumb, microMIPS
+	framed bool // size is from call frame information, and the entry's is 0
 }
 
 // maxNear is how many functions may begin where those do that hold one address.
@@ -112,7 +121,9 @@ func (x *Spans) read(t *symbolTable, mark Source) bool {
 			return false
 		}
 		if raw.name != 0 && x.f.executes(&s) {
-			x.all = append(x.all, span{s.Addr, s.Size, raw.index, s.placed()})
+			odd := s.Addr != Addr(raw.value)
+			x.moved = x.moved || odd && s.Addr+1 != Addr(raw.value)
+			x.all = append(x.all, span{s.Addr, s.Size, raw.index, raw.name, raw.shndx, raw.info, raw.other, s.placed(), odd, false})
 		}
 		return true
 	})
@@ -131,7 +142,7 @@ func (x *Spans) unsized() bool {
 				return false
 			}
 			if fr, ok, _ := x.f.FrameAt(s.addr); ok && fr.Addr == s.addr {
-				s.size = fr.Size
+				s.size, s.framed = fr.Size, true
 			}
 		}
 	}

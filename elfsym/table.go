@@ -191,6 +191,17 @@ func (t *Table) All() iter.Seq[*Symbol] {
 	}
 }
 
+// ByAddr yields the symbols by address, and those at one address by name and version.
+func (t *Table) ByAddr() iter.Seq[*Symbol] {
+	return func(yield func(*Symbol) bool) {
+		for _, i := range t.byAddr() {
+			if !yield(t.at(i)) {
+				return
+			}
+		}
+	}
+}
+
 // Named yields the symbols of one name, in all versions.
 func (t *Table) Named(name string) iter.Seq[*Symbol] {
 	return func(yield func(*Symbol) bool) {
@@ -288,15 +299,21 @@ func (t *Table) InferSizes(f *File) {
 				continue
 			}
 		}
-		end, ok := f.codeEnd(s)
-		if known && (!ok || next < end) {
-			end, ok = next, true
-		}
-		if ok && end > s.Addr && f.segs.IsCode(s.Addr) {
-			s.Size, s.SizeInferred = uint64(end-s.Addr), true
-		}
+		f.sizeUpTo(s, next, known)
 	}
 	t.highest = sync.OnceValue(t.highestEnds) // it may have been asked for before
+}
+
+// sizeUpTo infers the size of a function: up to the next symbol, if there is one, or to
+// the end of its code.
+func (f *File) sizeUpTo(s *Symbol, next Addr, known bool) {
+	end, ok := f.codeEnd(s)
+	if known && (!ok || next < end) {
+		end, ok = next, true
+	}
+	if ok && end > s.Addr && f.segs.IsCode(s.Addr) {
+		s.Size, s.SizeInferred = uint64(end-s.Addr), true
+	}
 }
 
 // maxSizesAsked is for how many functions call frame information is asked, a few

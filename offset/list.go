@@ -26,11 +26,15 @@ type Query struct {
 	// Sizes asks for the size of functions whose symbol has none, inferred from
 	// what follows them.
 	Sizes bool
+
+	// ByAddr asks for each kind by link-time address rather than by name, and implies
+	// Sizes. All functions of a file come sooner so: no names need be sorted.
+	ByAddr bool
 }
 
 // Probes yields what the query asks for: USDT sites by provider and name, then
 // functions by name, PLT entries by name, functions without one by address, then
-// variables. USDT sites come before any symbol is read.
+// variables by name; or each of them by address. USDT sites come before any symbol is read.
 // What is damaged is yielded as an error, with a zero Probe, and the rest
 // follows. After the last one the file is looked at again: ErrChanged means
 // that it was written to meanwhile.
@@ -46,13 +50,13 @@ func (t *Target) Probes(ctx context.Context, q Query) iter.Seq2[Probe, error] {
 			ok = yield(Probe{}, err)
 		}
 		if ok && q.Kinds&KindUSDT != 0 {
-			ok = t.listSites(ctx, m, yield)
+			ok = t.listSites(ctx, m, q, yield)
 		}
 		if ok && q.Kinds&KindFunc != 0 {
 			ok = t.listSymbols(ctx, KindFunc, m, q, yield)
 		}
 		if ok && q.Kinds&KindPLT != 0 {
-			ok = t.listPLT(ctx, m, yield)
+			ok = t.listPLT(ctx, m, q, yield)
 		}
 		if ok && q.Kinds&KindAnon != 0 {
 			ok = t.listAnon(ctx, m, yield)
@@ -90,7 +94,7 @@ func eachErrorOnce(yield func(Probe, error) bool) func(Probe, error) bool {
 	}
 }
 
-func (t *Target) listSites(ctx context.Context, m *matcher, yield func(Probe, error) bool) bool {
+func (t *Target) listSites(ctx context.Context, m *matcher, q Query, yield func(Probe, error) bool) bool {
 	var sites siteList
 	for s, err := range usdt.Sites(t.f) {
 		switch {
@@ -104,7 +108,7 @@ func (t *Target) listSites(ctx context.Context, m *matcher, yield func(Probe, er
 			sites.add(&s)
 		}
 	}
-	for _, i := range sites.order() {
+	for _, i := range sites.order(q.ByAddr) {
 		if !yield(t.siteProbe(sites.at(i)), nil) {
 			return false
 		}
@@ -117,19 +121,58 @@ func (t *Target) siteProbe(s *usdt.Site) Probe {
 }
 
 func (t *Target) listSymbols(ctx context.Context, kind Kind, m *matcher, q Query, yield func(Probe, error) bool) bool {
+	if q.ByAddr && kind == KindFunc && m == nil {
+		if syms, ok := t.inOrder(ctx); ok {
+			return t.listInOrder(syms, yield)
+		}
+	}
 	table, ok := t.table(ctx, kind, m, func(err error) bool { return yield(Probe{}, err) })
 	if !ok || ctx.Err() != nil {
 		return ok
 	}
-	if q.Sizes && kind == KindFunc {
+	if (q.Sizes || q.ByAddr) && kind == KindFunc {
 		t.inferSizes(ctx, table, m)
 	}
-	for s := range table.All() {
+	for s := range q.order(table) {
 		if !yield(t.symbolProbe(kind, s), nil) {
 			return false
 		}
 	}
 	return true
+}
+
+// order is the symbols of a table in the order that the query asks for.
+func (q *Query) order(t *elfsym.Table) iter.Seq[*elfsym.Symbol] {
+	if q.ByAddr {
+		return t.ByAddr()
+	}
+	return t.All()
+}
+
+// listInOrder lists functions as they come.
+func (t *Target) listInOrder(syms iter.Seq2[elfsym.Symbol, error], yield func(Probe, error) bool) bool {
+	for s, err := range syms {
+		if err != nil {
+			if !yield(Probe{}, err) {
+				return false
+			}
+		} else if !yield(t.symbolProbe(KindFunc, &s), nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// inOrder are all functions by address, if that can be told without a Table of them.
+func (t *Target) inOrder(ctx context.Context) (iter.Seq2[elfsym.Symbol, error], bool) {
+	companions, err := t.stripped(ctx)
+	if err != nil {
+		return nil, false
+	}
+	if spans := t.spans(companions); spans != nil {
+		return spans.ByAddr(ctx)
+	}
+	return nil, false
 }
 
 // inferSizes infers sizes in a table of the functions that m matches: what comes

@@ -49,16 +49,22 @@ func (r *resolution) spans() *elfsym.Spans {
 		r.problem(err)
 	}
 	n.read = true
-	f := r.t.f
-	sources := []elfsym.SpanSource{{File: f, Table: elfsym.Symtab, Mark: elfsym.Symtab}, {File: f, Table: elfsym.Dynsym, Mark: elfsym.Dynsym}}
+	n.spans = r.t.spans(companions)
+	return n.spans
+}
+
+// spans are where the functions of all tables are; nil if something is wrong with them,
+// or one is Go's table, which can be asked itself.
+func (t *Target) spans(companions []companion) *elfsym.Spans {
+	sources := []elfsym.SpanSource{{File: t.f, Table: elfsym.Symtab, Mark: elfsym.Symtab}, {File: t.f, Table: elfsym.Dynsym, Mark: elfsym.Dynsym}}
 	for _, c := range companions {
-		if c.table != elfsym.Symtab {
-			return nil // Go's table, which is in order
+		if c.table == elfsym.GoTable {
+			return nil
 		}
 		sources = append(sources, elfsym.SpanSource{File: c.f, Table: c.table, Mark: c.source})
 	}
-	if s, ok := elfsym.NewSpans(f, sources...); ok {
-		n.spans = s
+	if s, ok := elfsym.NewSpans(t.f, sources...); ok {
+		return s
 	}
-	return n.spans
+	return nil
 }

@@ -298,7 +298,7 @@ func (r *resolution) allSites() []*usdt.Site {
 			sites.add(&s)
 		}
 	}
-	for _, i := range sites.order() {
+	for _, i := range sites.order(false) {
 		r.siteList = append(r.siteList, sites.at(i))
 	}
 	return r.siteList

@@ -30,9 +30,12 @@ func (l *siteList) add(s *usdt.Site) {
 
 func (l *siteList) at(i uint32) *usdt.Site { return &l.blocks[i/siteBlock][i%siteBlock] }
 
-// order is by provider and name; the sites of one probe stay in the order of
-// their notes.
-func (l *siteList) order() []uint32 {
+// order is by provider and name, or by address; what is equal in that stays in the
+// order of the notes.
+func (l *siteList) order(byAddr bool) []uint32 {
+	if byAddr {
+		return strsort.Numbers(l.n, func(i int) uint64 { return uint64(l.at(uint32(i)).Addr) })
+	}
 	name := func(i int) string { return l.at(uint32(i)).Name }
 	if l.oneProvider() { // as nearly all files
 		order, _ := strsort.Order(l.n, name)

@@ -11,7 +11,7 @@ import (
 )
 
 // listPLT lists the entries of the procedure linkage table by name.
-func (t *Target) listPLT(ctx context.Context, m *matcher, yield func(Probe, error) bool) bool {
+func (t *Target) listPLT(ctx context.Context, m *matcher, q Query, yield func(Probe, error) bool) bool {
 	ok := true
 	table := elfsym.NewTable(func(each func(elfsym.Symbol) bool) {
 		for s, err := range t.f.Symbols(elfsym.PLT) {
@@ -27,7 +27,7 @@ func (t *Target) listPLT(ctx context.Context, m *matcher, yield func(Probe, erro
 			}
 		}
 	})
-	for s := range table.All() {
+	for s := range q.order(table) {
 		if !ok || !yield(t.symbolProbe(KindPLT, s), nil) {
 			return false
 		}

@@ -17,6 +17,7 @@ import (
 // options are the flags that commands share.
 type options struct {
 	json, verbose, long, quiet bool
+	byAddr                     bool
 	noDemangle, noPager        bool
 	match                      []string
 	kinds                      offset.Kind
@@ -64,6 +65,10 @@ func newFlags(name, letters string) (*flag.FlagSet, *options) {
 			o.format, err = paste.ParseFormat(s)
 			return err
 		})
+	}
+	if strings.Contains(letters, "n") {
+		fs.BoolVar(&o.byAddr, "n", false, "by address, as nm -n, and in a pipe with -l's columns")
+		fs.BoolVar(&o.byAddr, "by-address", false, "the same as -n")
 	}
 	if strings.Contains(letters, "r") {
 		referenceFlags(fs, o)

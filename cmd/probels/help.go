@@ -38,7 +38,7 @@ func runHelp(a *app, args []string) error {
 	letters := ""
 	switch c.name {
 	case "list":
-		letters = "mpf"
+		letters = "mpfn"
 	case "scan":
 		letters = "m"
 	case "resolve", "show":

@@ -14,7 +14,7 @@ import (
 )
 
 func runList(a *app, args []string) error {
-	flags, o := newFlags("list", "mpf")
+	flags, o := newFlags("list", "mpfn")
 	var names []string // of files that a process has mapped
 	args, err := parse(flags, o, args)
 	switch {
@@ -83,6 +83,8 @@ func (a *app) list(w wantedTarget, o *options) error {
 		Kinds: cmp.Or(o.kinds, w.kinds, offset.KindUSDT|offset.KindFunc),
 		Match: o.match,
 		Sizes: o.json || o.long || a.tty != nil,
+
+		ByAddr: o.byAddr,
 	}
 	if len(w.match) > 0 {
 		if len(o.match) > 0 {
@@ -97,7 +99,7 @@ func (a *app) list(w wantedTarget, o *options) error {
 		p = &pastePrinter{a: a, t: t, format: o.format}
 	case o.json:
 		p = &jsonPrinter{a: a, t: t, o: o, q: q}
-	case o.long:
+	case o.long, o.byAddr && a.tty == nil: // a plain line is a name, which may have many
 		p = &longPrinter{a: a}
 		if a.isMember(t) {
 			p = &longPrinter{a: a, remark: remarkArchive}
