@@ -146,7 +146,7 @@ func askFile(t *testing.T, r io.ReaderAt, size int64) {
 	checkSymbols(t, f)
 	checkNear(t, f, 4)
 	checkFuncNames(t, f)
-	checkByAddr(t, f)
+	checkInOrder(t, f)
 	checkStarts(t, f)
 	checkParts(t, f)
 }

@@ -8,8 +8,8 @@ import (
 
 // Spans are where the functions of some symbol tables are, without their names:
 // enough to find those around a few addresses, by looking through all, for a
-// twentieth of what a Table of all costs, or to list all by address. It is immutable
-// and safe for concurrent use; it takes 32 bytes for each function.
+// twentieth of what a Table of all costs, or to list all in order, symbol by symbol. It is
+// immutable and safe for concurrent use; it takes 32 bytes for each function.
 type Spans struct {
 	f     *File // in whose code the functions are
 	parts []spanPart

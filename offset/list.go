@@ -121,12 +121,17 @@ func (t *Target) siteProbe(s *usdt.Site) Probe {
 }
 
 func (t *Target) listSymbols(ctx context.Context, kind Kind, m *matcher, q Query, yield func(Probe, error) bool) bool {
-	if q.ByAddr && kind == KindFunc && m == nil {
-		if syms, ok := t.inOrder(ctx); ok {
-			return t.listInOrder(syms, yield)
+	report := func(err error) bool { return yield(Probe{}, err) }
+	companions, err := t.stripped(ctx)
+	if err != nil && !report(err) {
+		return false
+	}
+	if err == nil && kind == KindFunc && m == nil {
+		if syms, ok := t.inOrder(ctx, companions, q.ByAddr); ok {
+			return t.listInOrder(syms, q.Sizes || q.ByAddr, yield)
 		}
 	}
-	table, ok := t.table(ctx, kind, m, func(err error) bool { return yield(Probe{}, err) })
+	table, ok := t.tableOf(ctx, companions, kind, m, report)
 	if !ok || ctx.Err() != nil {
 		return ok
 	}
@@ -150,29 +155,35 @@ func (q *Query) order(t *elfsym.Table) iter.Seq[*elfsym.Symbol] {
 }
 
 // listInOrder lists functions as they come.
-func (t *Target) listInOrder(syms iter.Seq2[elfsym.Symbol, error], yield func(Probe, error) bool) bool {
+func (t *Target) listInOrder(syms iter.Seq2[elfsym.Symbol, error], sizes bool, yield func(Probe, error) bool) bool {
 	for s, err := range syms {
 		if err != nil {
 			if !yield(Probe{}, err) {
 				return false
 			}
-		} else if !yield(t.symbolProbe(KindFunc, &s), nil) {
+			continue
+		}
+		if s.SizeInferred && !sizes {
+			s.Size, s.SizeInferred = 0, false
+		}
+		if !yield(t.symbolProbe(KindFunc, &s), nil) {
 			return false
 		}
 	}
 	return true
 }
 
-// inOrder are all functions by address, if that can be told without a Table of them.
-func (t *Target) inOrder(ctx context.Context) (iter.Seq2[elfsym.Symbol, error], bool) {
-	companions, err := t.stripped(ctx)
-	if err != nil {
+// inOrder are all functions by name or by address, if that can be told without a Table of
+// them, as it can where all is well with the file.
+func (t *Target) inOrder(ctx context.Context, companions []companion, byAddr bool) (iter.Seq2[elfsym.Symbol, error], bool) {
+	spans := t.spans(companions)
+	switch {
+	case spans == nil || ctx.Err() != nil:
 		return nil, false
-	}
-	if spans := t.spans(companions); spans != nil {
+	case byAddr:
 		return spans.ByAddr(ctx)
 	}
-	return nil, false
+	return spans.ByName(ctx)
 }
 
 // inferSizes infers sizes in a table of the functions that m matches: what comes
@@ -220,6 +231,11 @@ func (t *Target) table(ctx context.Context, kind Kind, m *matcher, report func(e
 	if err != nil && !report(err) {
 		return nil, false
 	}
+	return t.tableOf(ctx, companions, kind, m, report)
+}
+
+// tableOf is table with the companions known.
+func (t *Target) tableOf(ctx context.Context, companions []companion, kind Kind, m *matcher, report func(error) bool) (table *elfsym.Table, ok bool) {
 	texts := m.texts()
 	sources := []iter.Seq2[elfsym.Symbol, error]{symbols(t.f, elfsym.Symtab|elfsym.Dynsym, texts)}
 	for _, c := range companions {

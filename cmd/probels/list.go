@@ -98,8 +98,10 @@ func (a *app) list(w wantedTarget, o *options) error {
 	case o.format != "":
 		p = &pastePrinter{a: a, t: t, format: o.format}
 	case o.json:
+		garbage(200, 20) // a demangled name leaves a hundred times its bytes
 		p = &jsonPrinter{a: a, t: t, o: o, q: q}
 	case o.long, o.byAddr && a.tty == nil: // a plain line is a name, which may have many
+		garbage(200, 100) // symbols are made one after the other, and none kept
 		p = &longPrinter{a: a}
 		if a.isMember(t) {
 			p = &longPrinter{a: a, remark: remarkArchive}

@@ -17,6 +17,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/probels/probels/offset"
 )
@@ -25,9 +26,18 @@ func main() {
 	// Nearly all that a short run allocates it needs to the end, so collecting at
 	// every doubling of four megabytes finds nothing. Once 16 MB have been
 	// collected there is more to find, and more that five times as much would cost.
-	debug.SetGCPercent(400)
-	runtime.AddCleanup(new([64]byte), func(percent int) { debug.SetGCPercent(percent) }, 100)
+	garbage(400, 100)
+	runtime.AddCleanup(new([64]byte), func(*app) { debug.SetGCPercent(int(laterGarbage.Load())) }, nil)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+var laterGarbage atomic.Int32
+
+// garbage says how much of it may gather before it is collected, in percent of what is in
+// use (of 4 MB, if that is less): the first time, and later.
+func garbage(first, later int) {
+	laterGarbage.Store(int32(later))
+	debug.SetGCPercent(first)
 }
 
 // Exit statuses; the highest that anything calls for wins.

@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"testing"
 	"time"
@@ -14,42 +15,61 @@ import (
 	"github.com/probels/probels/internal/testbin"
 )
 
-// checkByAddr compares functions by address with a table of all; it is how many there
-// are.
-func checkByAddr(t *testing.T, f *elfsym.File) (n int) {
+// checkInOrder compares functions by address and by name with a table of all; it is how
+// many there are.
+func checkInOrder(t *testing.T, f *elfsym.File) (n int) {
 	t.Helper()
 	spans, ok := spansOf(f)
 	if !ok {
 		return 0
 	}
-	syms, ok := spans.ByAddr(context.Background())
-	if !ok {
-		return 0
-	}
-	var got, want string
-	for s, err := range syms {
-		if errors.Is(err, elfsym.ErrLimit) {
-			return n // which names are left out depends on the order
+	table := allFunctions(f)
+	for _, o := range []struct {
+		name  string
+		spans func(context.Context) (iter.Seq2[elfsym.Symbol, error], bool)
+		table iter.Seq[*elfsym.Symbol]
+	}{{"address", spans.ByAddr, table.ByAddr()}, {"name", spans.ByName, table.All()}} {
+		syms, ok := o.spans(context.Background())
+		if !ok {
+			continue
 		}
-		if err == nil {
+		n = 0
+		var got, want string
+		for s, err := range syms {
+			if errors.Is(err, elfsym.ErrLimit) {
+				return n // which names are left out depends on the order
+			}
+			if err != nil {
+				t.Error(err)
+				continue
+			}
 			got += fmt.Sprintf("%+v\n", s)
 			n++
 		}
-	}
-	for s := range allFunctions(f).ByAddr() {
-		want += fmt.Sprintf("%+v\n", *s)
-	}
-	if got != want {
-		t.Errorf("by address\n%s of all\n%s", got, want)
+		for s := range o.table {
+			want += fmt.Sprintf("%+v\n", *s)
+		}
+		if got != want {
+			t.Errorf("by %s\n%s of all\n%s", o.name, got, want)
+		}
 	}
 	return n
 }
 
-func TestByAddr(t *testing.T) {
+func TestInOrder(t *testing.T) {
 	files, n := 0, 0
 	for _, name := range testbin.All(t) {
-		if k := checkByAddr(t, open(t, name)); k > 0 {
-			files, n = files+1, n+k
+		f := open(t, name)
+		k := checkInOrder(t, f)
+		if k == 0 {
+			continue
+		}
+		files, n = files+1, n+k
+		if spans, ok := spansOf(f); ok {
+			_, byAddr := spans.ByAddr(context.Background())
+			if _, byName := spans.ByName(context.Background()); !byAddr || !byName {
+				t.Errorf("%s: by address %v, by name %v", name, byAddr, byName)
+			}
 		}
 	}
 	if files < 60 || n < 1200 {
@@ -59,7 +79,7 @@ func TestByAddr(t *testing.T) {
 
 // Several at one address, of one name and of several, with and without a size, local to
 // several files, in one table and both, and so many that parts are cut in their midst.
-func TestByAddrAliases(t *testing.T) {
+func TestInOrderAliases(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
 	var syms []elfwrite.Symbol
 	for i := range 3000 {
@@ -85,12 +105,12 @@ func TestByAddrAliases(t *testing.T) {
 	syms = append(syms, fn("@nameless", 0x401004, 0))
 	w := program(syms...)
 	w.Sections[0] = code(0x401000, 0x10000)
-	if n := checkByAddr(t, parse(t, w.Bytes())); n < 3000 {
+	if n := checkInOrder(t, parse(t, w.Bytes())); n < 3000 {
 		t.Errorf("%d functions", n)
 	}
 }
 
-func TestByAddrStops(t *testing.T) {
+func TestInOrderStops(t *testing.T) {
 	var syms []elfwrite.Symbol
 	for i := range 20_000 {
 		syms = append(syms, fn(fmt.Sprintf("function_%d", i), 0x401000+uint64(i*16), 16))
