@@ -90,7 +90,8 @@
 // its entries for what points there: comparing numbers, not strings. For more than
 // some names at once the table is walked instead. [File.Containing] finds names by
 // a part of them in the same way, which is how a pattern is looked for. For all
-// names sorted, and for addresses, there is [Table].
+// names sorted, and for addresses, there is [Table]; [Spans] have the functions of a
+// sound file in either order without keeping their symbols.
 //
 // # What is there without names
 //

@@ -2,6 +2,7 @@ package elfsym_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -189,6 +190,37 @@ func ExampleNewTable() {
 	// same_func@@V2 symtab+dynsym
 	// 0x1093 is in lib_func
 	// 0x1093 is in lib_weak
+}
+
+func ExampleSpans_ByAddr() {
+	f, err := elfsym.Open(committed("amd64/libtestbin.so"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	spans, ok := elfsym.NewSpans(f,
+		elfsym.SpanSource{File: f, Table: elfsym.Symtab, Mark: elfsym.Symtab},
+		elfsym.SpanSource{File: f, Table: elfsym.Dynsym, Mark: elfsym.Dynsym})
+	if !ok {
+		log.Fatal("damaged: a Table tells what is wrong")
+	}
+	syms, ok := spans.ByAddr(context.Background())
+	if !ok {
+		log.Fatal("only a Table can tell")
+	}
+	n := 0
+	for s, err := range syms {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if n++; n <= 3 {
+			fmt.Printf("0x%x %s %s\n", uint64(s.Addr), s.FullName(), s.Source)
+		}
+	}
+	// Output:
+	// 0x1030 ifunc_generic symtab
+	// 0x1040 ifunc_tuned symtab
+	// 0x1050 ver_func@V1 symtab+dynsym
 }
 
 func ExampleDemangle() {
