@@ -104,9 +104,9 @@ func (t *GoFuncTable) Evidence() []string { return append([]string(nil), t.evide
 // by Funcs.
 func (t *GoFuncTable) Len() int { return t.t.Len() }
 
-// Funcs yields all functions by address. Names are parts of one string. One that
-// is damaged is yielded as an error, and the next follows; after twenty, the
-// rest are reported together.
+// Funcs yields all functions by address. Names are parts of strings that some
+// hundreds share. One that is damaged is yielded as an error, and the next follows;
+// after twenty, the rest are reported together.
 func (t *GoFuncTable) Funcs() iter.Seq2[GoFunc, error] {
 	return func(yield func(GoFunc, error) bool) { t.t.All(goFuncs(yield)) }
 }

@@ -207,13 +207,11 @@ func TestGoTableReads(t *testing.T) {
 	if _, err := tab.Frames(main.Addr + 100); err != nil || c.bytes > 8<<10 || len(c.reads) > 60 {
 		t.Errorf("%d bytes in %d reads for more frames, %v", c.bytes, len(c.reads), err)
 	}
-	for range tab.Funcs() { // the names are in memory now
-	}
 	allocs := testing.AllocsPerRun(3, func() {
 		for range tab.Funcs() {
 		}
 	})
-	if allocs > 40 {
+	if allocs > float64(tab.Len()/20) { // for names, some hundreds at a time, and those that are far from the others
 		t.Errorf("%.0f allocations for %d functions", allocs, tab.Len())
 	}
 	allocs = testing.AllocsPerRun(10, func() {

@@ -1,9 +1,6 @@
 package gotab
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // A Func is one function of a table.
 type Func struct {
@@ -44,14 +41,11 @@ func (r *reports) end(yield func(Func, error) bool) bool {
 }
 
 // All yields the functions by address. One that is damaged is yielded as an
-// error, and the next follows; false if yield wanted no more.
+// error, and the next follows; false if yield wanted no more. Names are parts of
+// strings that some hundreds of them share.
 func (t *Table) All(yield func(Func, error) bool) bool {
-	names, err := t.nameText()
-	if err != nil {
-		return yield(Func{}, err)
-	}
-	name := func(off uint32) (string, error) { return t.nameIn(names, off) }
-	return t.walk(nil, name, yield)
+	names := nameReader{t: t}
+	return t.walk(nil, names.at, yield)
 }
 
 // walk yields the functions of which want accepts the place of their name; nil
@@ -142,15 +136,4 @@ func (t *Table) isCode(r *reader, a uint64) bool {
 	n := t.mem.Code(a)
 	r.code = area{a, n}
 	return n > 0
-}
-
-// nameIn is the name at an offset of the names.
-func (t *Table) nameIn(names string, off uint32) (string, error) {
-	if uint64(off) < uint64(len(names)) {
-		s := names[off:min(uint64(len(names)), uint64(off)+maxString+1)]
-		if n := strings.IndexByte(s, 0); n > 0 {
-			return s[:n], nil
-		}
-	}
-	return "", damaged(t.names.addr, "no name at 0x%x, of 0x%x bytes", off, len(names))
 }
