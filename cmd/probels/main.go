@@ -27,16 +27,25 @@ func main() {
 	// every doubling of four megabytes finds nothing. Once 16 MB have been
 	// collected there is more to find, and more that five times as much would cost.
 	garbage(400, 100)
-	runtime.AddCleanup(new([64]byte), func(*app) { debug.SetGCPercent(int(laterGarbage.Load())) }, nil)
+	runtime.AddCleanup(new([64]byte), func(*app) {
+		collected.Store(true)
+		debug.SetGCPercent(int(laterGarbage.Load()))
+	}, nil)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-var laterGarbage atomic.Int32
+var (
+	collected    atomic.Bool // once
+	laterGarbage atomic.Int32
+)
 
 // garbage says how much of it may gather before it is collected, in percent of what is in
 // use (of 4 MB, if that is less): the first time, and later.
 func garbage(first, later int) {
 	laterGarbage.Store(int32(later))
+	if collected.Load() {
+		first = later
+	}
 	debug.SetGCPercent(first)
 }
 
