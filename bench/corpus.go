@@ -27,7 +27,7 @@ type corpus struct {
 }
 
 // packages are Debian's, which fetchcorpus fetches and unpacks.
-var packages = []string{"openjdk-17-jre-headless", "openjdk-17-dbg", "libllvm14", "python3.11-minimal", "python3.11-dbg", "libnode108"}
+var packages = []string{"openjdk-17-jre-headless", "openjdk-17-dbg", "libllvm14", "python3.11-minimal", "python3.11-dbg", "libnode108", "packer"}
 
 // prepare builds the programs and gets the files; dir keeps what takes long.
 func prepare(ctx context.Context, dir, work string) (*corpus, error) {
@@ -52,13 +52,9 @@ func prepare(ctx context.Context, dir, work string) (*corpus, error) {
 	}
 	home, _ := os.UserHomeDir()
 	c.rustLLVM = first(home+"/.rustup/toolchains/stable-*/lib/libLLVM.so.*", home+"/.rustup/toolchains/*/lib/libLLVM.so.*")
-	c.goStripped = made(dir+"/compile-"+runtime.Version(), func(out string) error {
-		tools, err := exec.CommandContext(ctx, "go", "env", "GOTOOLDIR").Output()
-		if err != nil {
-			return err
-		}
-		return exec.CommandContext(ctx, "objcopy", "--strip-all", filepath.Join(strings.TrimSpace(string(tools)), "compile"), out).Run()
-	})
+	if c.goStripped = first(debs + "packer/usr/bin/packer"); c.goStripped == "" {
+		c.goStripped = c.compiler(ctx, dir)
+	}
 	c.jvmZ = unstrip(ctx, c.jvm, debs+"openjdk-17-dbg/usr/lib/debug", dir+"/libjvm.zlib.so")
 	c.pythonZ = unstrip(ctx, c.python, debs+"python3.11-dbg/usr/lib/debug", dir+"/python3.11.zlib")
 	c.jvmPlain = plain(ctx, c.jvmZ, dir+"/libjvm.plain.so")
@@ -71,6 +67,17 @@ func prepare(ctx context.Context, dir, work string) (*corpus, error) {
 		}
 	}
 	return c, nil
+}
+
+// compiler is Go's, stripped.
+func (c *corpus) compiler(ctx context.Context, dir string) string {
+	return made(dir+"/compile-"+runtime.Version(), func(out string) error {
+		tools, err := exec.CommandContext(ctx, "go", "env", "GOTOOLDIR").Output()
+		if err != nil {
+			return err
+		}
+		return exec.CommandContext(ctx, "objcopy", "--strip-all", filepath.Join(strings.TrimSpace(string(tools)), "compile"), out).Run()
+	})
 }
 
 // made is a file's name, which is made if it is not there yet; "" if it cannot be.

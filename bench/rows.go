@@ -63,7 +63,10 @@ func (c *corpus) functionRows(l *list) {
 	l.add(c.rustLLVM, "functions of rustc's libLLVM.so, demangled", c.p("-q", "--json", "-k", "uprobe", c.rustLLVM), c.tool("nm", "-C", c.rustLLVM), c.tool("eu-nm", "-C", c.rustLLVM))
 	l.add(c.llvm, "exported functions of libLLVM.so (105 MB)", c.p("-q", "-k", "uprobe", c.llvm), c.tool("nm", "-D", c.llvm), c.tool("readelf", "--dyn-syms", "-W", c.llvm),
 		c.tool("bpftrace", "-l", "uprobe:"+c.llvm+":*"))
-	l.add(c.goStripped, "functions of a stripped Go program (cmd/compile)", c.p("-q", "-k", "uprobe", c.goStripped),
+	for _, f := range []string{c.jvm, c.node, c.rustLLVM} {
+		l.add(f, "functions of "+filepath.Base(f)+" by address, with sizes", c.p("-q", "-n", "-k", "uprobe", f), c.tool("nm", "-n", "-S", f), c.tool("eu-nm", "-n", "-S", f))
+	}
+	l.add(c.goStripped, "functions of a stripped Go program ("+filepath.Base(c.goStripped)+")", c.p("-q", "-k", "uprobe", c.goStripped),
 		c.tool(c.lib, "go-probels", c.goStripped).as("elfsym's GoFuncs"), c.tool(c.lib, "go-std", c.goStripped).as("Go's debug/gosym"),
 		c.tool("bpftrace", "-l", "uprobe:"+c.goStripped+":*"))
 	l.add(c.jvmMini, "functions of libjvm.so in .gnu_debugdata", c.p("-q", "-k", "uprobe", c.jvmMini), c.tool("xz", "-dc", c.jvmMiniXZ), c.tool("eu-readelf", "--elf-section", "-s", c.jvmMini),
