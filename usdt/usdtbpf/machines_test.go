@@ -112,8 +112,11 @@ func (m *machine) reg(name string) (slot string, shift, width int) {
 		}
 		return name, 0, 64
 	case elf.EM_LOONGARCH:
-		if name == "v0" || name == "v1" { // old names of a0 and a1, which results are in
+		switch name {
+		case "v0", "v1": // old names of a0 and a1, which results are in
 			name = "a" + name[1:]
+		case "s9": // where there is no frame pointer (LoongArch psABI, "General-purpose Register")
+			name = "fp"
 		}
 		for i, a := range loongAliases {
 			if a == name {
