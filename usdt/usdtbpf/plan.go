@@ -140,6 +140,7 @@ func (p *Place) memory(pl *plan, a *operand.Arg) error {
 		if err != nil {
 			return err
 		}
+		t.extend = p.lowHalf(pl, a.Base)
 		pl.terms = append(pl.terms, t)
 	}
 	if a.Index.Name != "" && !a.Index.Zero() {
@@ -148,12 +149,21 @@ func (p *Place) memory(pl *plan, a *operand.Arg) error {
 			return err
 		}
 		t.scale, t.extend, t.by = int64(a.Scale), a.Extend, a.ShiftBy
-		if a.Extend == operand.NoExtend && a.Index.Width == 4 && pl.bits == 64 && p.kernelWord() == 8 {
-			t.extend = operand.ZeroExtend
+		if a.Extend == operand.NoExtend {
+			t.extend = p.lowHalf(pl, a.Index)
 		}
 		pl.terms = append(pl.terms, t)
 	}
 	return nil
+}
+
+// lowHalf is how the lower half of a register, arm64's w9, becomes part of an address of
+// 64 bits.
+func (p *Place) lowHalf(pl *plan, r operand.Reg) operand.Extend {
+	if r.Width == 4 && pl.bits == 64 && p.kernelWord() == 8 {
+		return operand.ZeroExtend
+	}
+	return operand.NoExtend
 }
 
 // gotOff is for i386's "sym@GOTOFF(%ebx)", where one register has the address of the

@@ -116,7 +116,7 @@ func (p *Place) memorySpec(sp argSpec, pl *plan) (argSpec, error) {
 	}
 	for _, t := range pl.terms {
 		if t.extend != operand.NoExtend {
-			return sp, fmt.Errorf("%w: an index that is extended or shifted", ErrForm)
+			return sp, fmt.Errorf("%w: a register that is extended or shifted", ErrForm)
 		}
 		if t.scale <= 0 || bits.OnesCount64(uint64(t.scale)) != 1 || t.scale > 1<<15 {
 			return sp, fmt.Errorf("%w: an index times %d", ErrForm, t.scale)
