@@ -50,6 +50,7 @@ type symbolMaker struct {
 	byAddr []uint32   // of x.all
 	order  []uint32   // of x.all, as they are made
 	begins []bool     // parallel: those before which a group ends, of what may be one symbol
+	ends   func() []Addr
 }
 
 // newMaker is false where something is not as a Table may have it.
@@ -58,6 +59,7 @@ func (x *Spans) newMaker() (*symbolMaker, bool) {
 		return nil, false
 	}
 	m := &symbolMaker{x: x, texts: make([]partText, len(x.parts))}
+	m.ends = sync.OnceValue(m.findEnds)
 	loaded := make([]bool, len(x.parts))
 	var loads sync.WaitGroup
 	for i := range x.parts {
@@ -240,13 +242,24 @@ func (m *symbolMaker) finish(syms []Symbol, group int) []Symbol {
 
 // next is the address of the next function above one that is placed and has a name.
 func (m *symbolMaker) next(a Addr) (Addr, bool) {
-	i := sort.Search(len(m.byAddr), func(i int) bool { return m.x.all[m.byAddr[i]].addr > a })
-	for ; i < len(m.byAddr); i++ {
-		if sp := &m.x.all[m.byAddr[i]]; sp.placed && m.name(m.byAddr[i]) != "" {
-			return sp.addr, true
+	ends := m.ends()
+	i := sort.Search(len(ends), func(i int) bool { return ends[i] > a })
+	if i == len(ends) {
+		return 0, false
+	}
+	return ends[i], true
+}
+
+// findEnds is the addresses at which functions without a size may end, sorted: found once,
+// since a file can have thousands of those below a million that have no name.
+func (m *symbolMaker) findEnds() []Addr {
+	var ends []Addr
+	for _, i := range m.byAddr {
+		if sp := &m.x.all[i]; sp.placed && m.name(i) != "" {
+			ends = append(ends, sp.addr)
 		}
 	}
-	return 0, false
+	return ends
 }
 
 // symbol makes the symbol of a span, as Symbols would yield it; without a name if that
